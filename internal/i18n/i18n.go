@@ -1,0 +1,186 @@
+// Package i18n says things in the reader's language.
+//
+// Catalogues are flat JSON files, catalogue/<area>.<lang>.json, from key to
+// text with {{.Name}} arguments, or to plural forms {"one": …, "other": …}
+// (Unicode CLDR plural rules, by go-i18n). Indonesian is the default, English
+// stands beside it, and a test holds the two to the same keys and arguments.
+package i18n
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"github.com/tangkal/tangkal/internal/fault"
+)
+
+// A Lang is a language that every page speaks.
+type Lang string
+
+// The languages, the default first.
+const (
+	ID Lang = "id"
+	EN Lang = "en"
+)
+
+// Langs lists every language, the default first.
+func Langs() []Lang { return []Lang{ID, EN} }
+
+//go:embed catalogue/*.json
+var catalogueFS embed.FS
+
+// bundle is read once at start; a broken catalogue is a bug of ours and stops
+// the program before it serves anybody.
+var bundle = mustLoad(catalogueFS)
+
+// A Printer says things in one language. It is immutable and may be shared.
+type Printer struct {
+	lang Lang
+	loc  *i18n.Localizer
+}
+
+var printers = map[Lang]*Printer{
+	ID: {ID, i18n.NewLocalizer(bundle, "id")},
+	EN: {EN, i18n.NewLocalizer(bundle, "en")},
+}
+
+// For returns the printer of lang; an unknown language gets the default.
+func For(lang Lang) *Printer {
+	if p, ok := printers[lang]; ok {
+		return p
+	}
+	return printers[ID]
+}
+
+// matcher's order must be that of Langs.
+var matcher = language.NewMatcher([]language.Tag{language.Indonesian, language.English})
+
+// Negotiate returns the best language for an Accept-Language header (RFC 9110,
+// section 12.5.4); an empty or unknown one gets the default.
+func Negotiate(header string) Lang {
+	if len(header) > 256 {
+		header = header[:256]
+	}
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil || len(tags) == 0 {
+		return ID
+	}
+	_, i, confidence := matcher.Match(tags...)
+	if confidence == language.No {
+		return ID
+	}
+	return Langs()[i]
+}
+
+// Lang returns the printer's language.
+func (p *Printer) Lang() Lang { return p.lang }
+
+// T returns the text for key with arguments as alternating names and values.
+// A missing key is shown as itself, which the catalogue test refuses.
+func (p *Printer) T(key string, kv ...any) string {
+	return p.text(key, nil, args(kv))
+}
+
+// N is T for a key with plural forms, chosen by n, which is the argument N too.
+func (p *Printer) N(key string, n int, kv ...any) string {
+	m := args(kv)
+	if m == nil {
+		m = map[string]any{}
+	}
+	m["N"] = p.Number(int64(n))
+	return p.text(key, n, m)
+}
+
+// Has reports whether key has a text.
+func (p *Printer) Has(key string) bool {
+	_, err := p.loc.Localize(&i18n.LocalizeConfig{MessageID: key})
+	var missing *i18n.MessageNotFoundErr
+	return err == nil || !asMissing(err, &missing)
+}
+
+// Fault says a fault's own sentence, without its parts.
+func (p *Printer) Fault(e *fault.Error) string {
+	return p.text(e.Code, nil, e.Args)
+}
+
+func (p *Printer) text(key string, count any, data map[string]any) string {
+	s, err := p.loc.Localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: count, TemplateData: data})
+	if err != nil && s == "" {
+		return key
+	}
+	return s
+}
+
+func asMissing(err error, target **i18n.MessageNotFoundErr) bool {
+	e, ok := err.(*i18n.MessageNotFoundErr)
+	if ok {
+		*target = e
+	}
+	return ok
+}
+
+func args(kv []any) map[string]any {
+	if len(kv) == 0 {
+		return nil
+	}
+	if len(kv)%2 != 0 {
+		panic("i18n: odd number of arguments")
+	}
+	m := make(map[string]any, len(kv)/2)
+	for i := 0; i < len(kv); i += 2 {
+		m[kv[i].(string)] = kv[i+1]
+	}
+	return m
+}
+
+func mustLoad(fsys fs.FS) *i18n.Bundle {
+	b := i18n.NewBundle(language.Indonesian)
+	b.RegisterUnmarshalFunc("json", json.Unmarshal)
+	names, err := fs.Glob(fsys, "catalogue/*.json")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		if err := load(b, fsys, name); err != nil {
+			panic(fmt.Errorf("i18n: %s: %w", name, err))
+		}
+	}
+	return b
+}
+
+// load adds one catalogue. Texts are added message by message because a flat
+// key like "case.locked" must not be read as nesting.
+func load(b *i18n.Bundle, fsys fs.FS, name string) error {
+	raw, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return err
+	}
+	var texts map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		return err
+	}
+	parts := strings.Split(strings.TrimSuffix(name, ".json"), ".")
+	tag, err := language.Parse(parts[len(parts)-1])
+	if err != nil {
+		return err
+	}
+	for key, raw := range texts {
+		m := &i18n.Message{ID: key}
+		if err := json.Unmarshal(raw, &m.Other); err != nil {
+			var forms struct{ One, Other string }
+			if err := json.Unmarshal(raw, &forms); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+			m.One, m.Other = forms.One, forms.Other
+		}
+		if err := b.AddMessages(tag, m); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
