@@ -1,0 +1,108 @@
+// Package dbtest gives each test a fresh, migrated database of either kind.
+//
+// PostgreSQL is a real server. TANGKAL_TEST_POSTGRES names one whose user may
+// create databases; without it the package starts one of its own from the
+// installed binaries, as an ordinary user, in a temporary directory that all
+// test processes share. A machine without PostgreSQL skips those tests; with
+// CI=true they fail instead.
+package dbtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tangkal/tangkal/internal/db"
+)
+
+// Each runs f on SQLite and on PostgreSQL, in parallel.
+func Each(t *testing.T, f func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); f(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); f(t, Postgres(t)) })
+}
+
+// SQLite returns a fresh, migrated SQLite database.
+func SQLite(t testing.TB) *db.DB {
+	t.Helper()
+	return open(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+// Postgres returns a fresh, migrated PostgreSQL database, dropped at the end.
+func Postgres(t testing.TB) *db.DB {
+	t.Helper()
+	return open(t, PostgresURL(t))
+}
+
+func open(t testing.TB, url string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	if _, err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// PostgresURL returns the URL of a fresh, empty PostgreSQL database, dropped
+// at the end of the test.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	base, err := server()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("PostgreSQL is required with CI=true: %v", err)
+		}
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	name := "t_" + strings.ReplaceAll(db.NewID(), "-", "")
+	if err := admin(t.Context(), base, "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := admin(ctx, base, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop %s: %v", name, err)
+		}
+	})
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func admin(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // one statement, already answered
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// server returns the URL of the shared server, starting it if need be.
+var server = sync.OnceValues(func() (string, error) {
+	if u := os.Getenv("TANGKAL_TEST_POSTGRES"); u != "" {
+		return u, nil
+	}
+	u, err := startServer()
+	if err != nil {
+		return "", fmt.Errorf("start a server: %w", err)
+	}
+	return u, nil
+})

@@ -1,0 +1,84 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// Migrations pair by number and name in both dialects and only go forward.
+//
+//go:embed migrations
+var migrationsFS embed.FS
+
+// A Step is one migration that was or would be applied.
+type Step struct {
+	Version int64
+	Name    string
+}
+
+// Migrate brings the schema to this program's version and returns the steps
+// it took. On PostgreSQL one node at a time does it (advisory lock).
+func (d *DB) Migrate(ctx context.Context) ([]Step, error) {
+	p, done, err := d.goose()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	results, err := p.Up(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	steps := make([]Step, 0, len(results))
+	for _, r := range results {
+		steps = append(steps, Step{r.Source.Version, r.Source.Path})
+	}
+	return steps, nil
+}
+
+// Pending returns the steps that Migrate would take.
+func (d *DB) Pending(ctx context.Context) ([]Step, error) {
+	p, done, err := d.goose()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	all, err := p.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var steps []Step
+	for _, s := range all {
+		if s.State == goose.StatePending {
+			steps = append(steps, Step{s.Source.Version, s.Source.Path})
+		}
+	}
+	return steps, nil
+}
+
+func (d *DB) goose() (*goose.Provider, func(), error) {
+	dir, dialect, conn := "migrations/sqlite", goose.DialectSQLite3, d.WriterSQL()
+	done := func() {}
+	if d.pool != nil {
+		dir, dialect = "migrations/postgres", goose.DialectPostgres
+		conn = stdlib.OpenDBFromPool(d.pool)
+		done = func() { closeQuietly(conn) }
+	}
+	sub, err := fs.Sub(migrationsFS, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := goose.NewProvider(dialect, conn, sub, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, nil, fmt.Errorf("migrations: %w", err)
+	}
+	return p, done, nil
+}
+
+// closeQuietly closes a view of a pool that stays open.
+func closeQuietly(conn *sql.DB) { conn.Close() } //nolint:errcheck // the pool under it goes on

@@ -1,0 +1,136 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pgTries is how often a transaction is run before its serialisation failure
+// is given to the caller.
+const pgTries = 4
+
+func openPostgres(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.MaxConns < 8 {
+		cfg.MaxConns = 8
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "tangkal"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pgDurable(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+// pgDurable refuses a server on which a commit does not mean "on disk".
+func pgDurable(ctx context.Context, pool *pgxpool.Pool) error {
+	for _, setting := range []string{"fsync", "synchronous_commit"} {
+		var got string
+		if err := pool.QueryRow(ctx, "SHOW "+setting).Scan(&got); err != nil {
+			return err
+		}
+		if got == "off" {
+			return fmt.Errorf("%s is off: an acknowledged write could be lost", setting)
+		}
+	}
+	return nil
+}
+
+type pgQuerier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func pgQuery(ctx context.Context, q pgQuerier, query string, args []any) (Rows, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, pgError(err)
+	}
+	return rows, nil
+}
+
+func pgWrite(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx) error) error {
+	for try := 1; ; try++ {
+		err := pgOnce(ctx, pool, f)
+		if err == nil || try == pgTries || !pgAgain(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try*try) * 5 * time.Millisecond):
+		}
+	}
+}
+
+func pgOnce(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx) error) error {
+	ptx, err := pool.Begin(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	tx := &Tx{dialect: Postgres, pgx: ptx}
+	if err := protect(ctx, f, tx); err != nil {
+		// A rollback on a fresh context: the caller's may be what ended.
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if rerr := ptx.Rollback(end); rerr != nil && !errors.Is(rerr, pgx.ErrTxClosed) {
+			return errors.Join(err, rerr)
+		}
+		return err
+	}
+	// Commit with a context of its own: a caller that goes away must not leave
+	// the outcome unknown to us.
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := ptx.Commit(end); err != nil {
+		return pgError(fmt.Errorf("commit: %w", err))
+	}
+	for _, after := range tx.after {
+		after()
+	}
+	return nil
+}
+
+// pgAgain reports whether running the transaction again may succeed.
+// PostgreSQL error codes, class 40.
+func pgAgain(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// pgError sorts failures of the server itself: connection (08), resources
+// (53), operator intervention (57), system (58).
+func pgError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code[:2] {
+		case "08", "53", "57", "58":
+			return unavailable(err)
+		}
+		return err
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return unavailable(err)
+	}
+	return err
+}
+
+func pgDuplicate(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
+}
