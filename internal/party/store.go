@@ -1,0 +1,255 @@
+package party
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+)
+
+const partyColumns = `id, code, kind, platform_kinds, platform_key, name, jurisdiction, languages, contact, legal_representative, establishment, zone, active, created_at`
+
+func scanParty(row db.Row) (Party, error) {
+	var p Party
+	var kinds, languages string
+	err := row.Scan(&p.ID, &p.Code, &p.Kind, &kinds, db.Text(&p.PlatformKey), &p.Name, &p.Jurisdiction, &languages,
+		&p.Contact, &p.LegalRepresentative, &p.Establishment, &p.Zone, &p.Active, db.Time(&p.CreatedAt))
+	if err != nil {
+		return p, err
+	}
+	return p, errors.Join(json.Unmarshal([]byte(kinds), &p.PlatformKinds), json.Unmarshal([]byte(languages), &p.Languages))
+}
+
+// Get returns the party, or a hidden fault.
+func Get(ctx context.Context, r db.Reader, id ID) (Party, error) {
+	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE id = $1`, id))
+}
+
+// ByCode returns the party with that code, or a hidden fault.
+func ByCode(ctx context.Context, r db.Reader, code string) (Party, error) {
+	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE code = $1`, code))
+}
+
+// ByPlatform returns the party registered for a platform key, or a hidden
+// fault when none is.
+func ByPlatform(ctx context.Context, r db.Reader, key string) (Party, error) {
+	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE platform_key = $1`, key))
+}
+
+// List returns all parties of the given kinds, or of every kind, by name.
+func List(ctx context.Context, r db.Reader, kinds ...Kind) ([]Party, error) {
+	all, err := db.All(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties ORDER BY name, id`)
+	if err != nil || len(kinds) == 0 {
+		return all, err
+	}
+	var out []Party
+	for _, p := range all {
+		for _, k := range kinds {
+			if p.Kind == k {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Add stores a new party and returns it with its identifier.
+func Add(ctx context.Context, tx *db.Tx, p Party, now time.Time) (Party, error) {
+	p.ID, p.CreatedAt, p.Active = ID(db.NewID()), now, true
+	if err := p.Validate(); err != nil {
+		return p, err
+	}
+	n, err := tx.Exec(ctx, `
+		INSERT INTO parties (`+partyColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
+		p.ID, p.Code, p.Kind, list(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, list(p.Languages),
+		p.Contact, p.LegalRepresentative, p.Establishment, p.Zone, p.Active, db.Micros(now))
+	if err == nil && n == 0 {
+		err = fault.New(fault.Conflict, "party.taken", "Code", p.Code)
+	}
+	return p, err
+}
+
+// Update stores what may change of a party: everything but identifier, code
+// and kind.
+func Update(ctx context.Context, tx *db.Tx, p Party) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `
+		UPDATE parties SET platform_kinds = $2, platform_key = $3, name = $4, jurisdiction = $5, languages = $6, contact = $7,
+			legal_representative = $8, establishment = $9, zone = $10, active = $11 WHERE id = $1`,
+		p.ID, list(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, list(p.Languages), p.Contact,
+		p.LegalRepresentative, p.Establishment, p.Zone, p.Active)
+	if err == nil && n == 0 {
+		err = fault.Hidden("party")
+	}
+	return err
+}
+
+const personColumns = `id, party_id, name, email, roles, lang, zone, active, created_at, deactivated_at`
+
+func scanPerson(row db.Row) (Person, error) {
+	var p Person
+	var roles string
+	err := row.Scan(&p.ID, &p.Party, &p.Name, &p.Email, &roles, &p.Lang, &p.Zone, &p.Active, db.Time(&p.CreatedAt), db.Time(&p.DeactivatedAt))
+	if err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal([]byte(roles), &p.Roles)
+}
+
+// GetPerson returns the person, or a hidden fault.
+func GetPerson(ctx context.Context, r db.Reader, id PersonID) (Person, error) {
+	return hide(db.One(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE id = $1`, id))
+}
+
+// ByEmail returns the person with that address, whatever its case.
+func ByEmail(ctx context.Context, r db.Reader, email string) (Person, error) {
+	return hide(db.One(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE email = $1`, fold(email)))
+}
+
+// People returns the people of a party by name.
+func People(ctx context.Context, r db.Reader, id ID) ([]Person, error) {
+	return db.All(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE party_id = $1 ORDER BY name, id`, id)
+}
+
+// AddPerson stores a new, active person and returns it with its identifier.
+func AddPerson(ctx context.Context, tx *db.Tx, p Person, now time.Time) (Person, error) {
+	p.ID, p.CreatedAt, p.Active, p.Email = PersonID(db.NewID()), now, true, fold(p.Email)
+	if err := p.Validate(); err != nil {
+		return p, err
+	}
+	n, err := tx.Exec(ctx, `
+		INSERT INTO people (`+personColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL) ON CONFLICT DO NOTHING`,
+		p.ID, p.Party, p.Name, p.Email, list(p.Roles), p.Lang, p.Zone, p.Active, db.Micros(now))
+	if err == nil && n == 0 {
+		err = fault.New(fault.Conflict, "party.email-taken", "Email", p.Email).At("/email")
+	}
+	return p, err
+}
+
+// UpdatePerson stores what may change of a person of p.Party: name, roles,
+// language and zone.
+func UpdatePerson(ctx context.Context, tx *db.Tx, p Person) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `UPDATE people SET name = $3, roles = $4, lang = $5, zone = $6 WHERE id = $1 AND party_id = $2`,
+		p.ID, p.Party, p.Name, list(p.Roles), p.Lang, p.Zone)
+	if err == nil && n == 0 {
+		err = fault.Hidden("person")
+	}
+	return err
+}
+
+// Deactivate ends a person's access at once: sessions, API keys and signing
+// keys go in the same transaction. Their past acts stay.
+func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.Time) error {
+	n, err := tx.Exec(ctx, `UPDATE people SET active = FALSE, deactivated_at = $3 WHERE id = $1 AND party_id = $2 AND active = TRUE`, id, party, db.Micros(now))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fault.Hidden("person")
+	}
+	for _, q := range []string{
+		`DELETE FROM sessions WHERE person_id = $1 AND $2 > 0`,
+		`UPDATE api_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
+		`UPDATE person_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
+	} {
+		if _, err := tx.Exec(ctx, q, id, db.Micros(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reactivate lets a person in again; their keys stay revoked.
+func Reactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID) error {
+	n, err := tx.Exec(ctx, `UPDATE people SET active = TRUE, deactivated_at = NULL WHERE id = $1 AND party_id = $2 AND active = FALSE`, id, party)
+	if err == nil && n == 0 {
+		err = fault.Hidden("person")
+	}
+	return err
+}
+
+const keyColumns = `id, person_id, method, public, label, created_at, revoked_at`
+
+func scanKey(row db.Row) (Key, error) {
+	var k Key
+	err := row.Scan(&k.ID, &k.Person, &k.Method, &k.Public, &k.Label, db.Time(&k.CreatedAt), db.Time(&k.RevokedAt))
+	return k, err
+}
+
+// KeyIDOf returns the identifier of a public key.
+func KeyIDOf(public []byte) KeyID {
+	sum := sha256.Sum256(public)
+	return KeyID(hex.EncodeToString(sum[:8]))
+}
+
+// AddKey enrols a public key for a person. A key belongs to one person for
+// ever: enrolling it again for another is refused.
+func AddKey(ctx context.Context, tx *db.Tx, k Key, now time.Time) (Key, error) {
+	if len(k.Public) != ed25519.PublicKeySize {
+		return k, fault.New(fault.Invalid, "party.key-size", "Want", ed25519.PublicKeySize, "Got", len(k.Public)).At("/public_key")
+	}
+	if k.Method != BrowserKey && k.Method != Automation {
+		return k, fault.New(fault.Invalid, "party.key-method", "Value", string(k.Method)).At("/method")
+	}
+	k.ID, k.CreatedAt = KeyIDOf(k.Public), now
+	n, err := tx.Exec(ctx, `INSERT INTO person_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT DO NOTHING`,
+		k.ID, k.Person, k.Method, k.Public, k.Label, db.Micros(now))
+	if err == nil && n == 0 {
+		err = fault.New(fault.Conflict, "party.key-taken", "Key", string(k.ID))
+	}
+	return k, err
+}
+
+// Keys returns every key a person ever had, the newest first.
+func Keys(ctx context.Context, r db.Reader, id PersonID) ([]Key, error) {
+	return db.All(ctx, r, scanKey, `SELECT `+keyColumns+` FROM person_keys WHERE person_id = $1 ORDER BY created_at DESC, id`, id)
+}
+
+// GetKey returns a key, revoked ones too, or a hidden fault.
+func GetKey(ctx context.Context, r db.Reader, id KeyID) (Key, error) {
+	return hide(db.One(ctx, r, scanKey, `SELECT `+keyColumns+` FROM person_keys WHERE id = $1`, id))
+}
+
+// RevokeKey ends a person's key; what it signed before stays signed.
+func RevokeKey(ctx context.Context, tx *db.Tx, person PersonID, id KeyID, now time.Time) error {
+	n, err := tx.Exec(ctx, `UPDATE person_keys SET revoked_at = $3 WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL`, id, person, db.Micros(now))
+	if err == nil && n == 0 {
+		err = fault.Hidden("key")
+	}
+	return err
+}
+
+// hide turns an absent row into the one answer for absent and hidden.
+func hide[T any](v T, err error) (T, error) {
+	if errors.Is(err, db.ErrAbsent) {
+		return v, fault.Hidden("entry")
+	}
+	return v, err
+}
+
+// list spells a list for a text column.
+func list[S ~string](s []S) string {
+	if s == nil {
+		s = []S{}
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(raw)
+}
+
+func fold(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
