@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+)
+
+const (
+	// sessionFor is how long a session lives at most, sessionIdle without use:
+	// a working day, and a long lunch.
+	sessionFor  = 12 * time.Hour
+	sessionIdle = 2 * time.Hour
+
+	sessionPerson = "person"
+)
+
+// Sessions keeps browser sessions in the database, under the hash of their
+// token.
+type Sessions struct {
+	auth    *Auth
+	manager *scs.SessionManager
+}
+
+// NewSessions returns the session keeper. secure is whether pages are served
+// over TLS: the cookie is bound to it.
+func (a *Auth) NewSessions(secure bool) *Sessions {
+	m := scs.New()
+	m.Lifetime, m.IdleTimeout = sessionFor, sessionIdle
+	m.Store = &sessionStore{a}
+	m.HashTokenInStore = true
+	m.Cookie.Name = "tangkal"
+	if secure {
+		m.Cookie.Name = "__Host-tangkal"
+	}
+	m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite = true, secure, http.SameSiteLaxMode
+	return &Sessions{a, m}
+}
+
+// Wrap makes a request's session available to the handlers under it.
+func (s *Sessions) Wrap(next http.Handler) http.Handler { return s.manager.LoadAndSave(next) }
+
+// Begin signs a person in: the session's token is renewed, so that one planted
+// before is worth nothing.
+func (s *Sessions) Begin(ctx context.Context, person party.PersonID) error {
+	if err := s.manager.RenewToken(ctx); err != nil {
+		return err
+	}
+	s.manager.Put(ctx, sessionPerson, string(person))
+	return nil
+}
+
+// End signs the person out.
+func (s *Sessions) End(ctx context.Context) error { return s.manager.Destroy(ctx) }
+
+// Actor returns who the request's session belongs to, the zero Actor if
+// nobody. Rights are read afresh each time, so a deactivation counts at once.
+func (s *Sessions) Actor(ctx context.Context) (party.Actor, error) {
+	id := party.PersonID(s.manager.GetString(ctx, sessionPerson))
+	if id == "" {
+		return party.Actor{}, nil
+	}
+	actor, err := actorOf(ctx, s.auth.db, id)
+	if k := fault.Of(err); k == fault.Denied || k == fault.NotFound {
+		return party.Actor{}, nil
+	}
+	if err == nil {
+		actor.Session = s.manager.Token(ctx)
+	}
+	return actor, err
+}
+
+// Put and Pop keep a small text across one redirect, for a message to show.
+func (s *Sessions) Put(ctx context.Context, key, value string) { s.manager.Put(ctx, key, value) }
+
+// Pop returns what Put kept, once.
+func (s *Sessions) Pop(ctx context.Context, key string) string {
+	return s.manager.PopString(ctx, key)
+}
+
+
+// sessionStore keeps sessions as rows. It implements scs.CtxStore.
+type sessionStore struct{ auth *Auth }
+
+// FindCtx returns a session's data by its hashed token.
+func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	b, err := db.Value[[]byte](ctx, s.auth.db, `SELECT data FROM sessions WHERE id = $1 AND expires_at > $2`, token, db.Micros(s.auth.clock.Now()))
+	if errors.Is(err, db.ErrAbsent) {
+		return nil, false, nil
+	}
+	return b, err == nil, err
+}
+
+// CommitCtx stores a session's data. The person stands beside it in plain, so
+// that a deactivation can end every session of theirs.
+func (s *sessionStore) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
+	_, values, err := (scs.GobCodec{}).Decode(b)
+	if err != nil {
+		return err
+	}
+	person, _ := values[sessionPerson].(string)
+	return s.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO sessions (id, data, person_id, expires_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data, person_id = excluded.person_id, expires_at = excluded.expires_at`,
+			token, b, db.OrNull(person), db.Micros(expiry))
+		return err
+	})
+}
+
+// DeleteCtx ends a session.
+func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
+	return s.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE id = $1`, token)
+		return err
+	})
+}
+
+// Find, Commit and Delete are never called: scs prefers the methods above.
+
+// Find implements scs.Store.
+func (s *sessionStore) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// Commit implements scs.Store.
+func (s *sessionStore) Commit(token string, b []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, b, expiry)
+}
+
+// Delete implements scs.Store.
+func (s *sessionStore) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
+
+// SweepSessions removes sessions and idempotency keys whose time is over.
+func (a *Auth) SweepSessions(ctx context.Context) error {
+	now := a.clock.Now()
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at < $1`, db.Micros(now)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE at < $1`, db.Micros(now.Add(-48*time.Hour)))
+		return err
+	})
+}

@@ -1,0 +1,364 @@
+package auth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+)
+
+const (
+	// challengeFor is how long a sign-in challenge may be answered.
+	challengeFor = 5 * time.Minute
+	// inviteFor is how long an invitation may be taken up.
+	inviteFor = 7 * 24 * time.Hour
+
+	invitePrefix   = "tgi_"
+	firstRunPrefix = "tgf_"
+)
+
+// A Challenge is what a browser key signs to sign in: SHA-256 over
+// "tangkal/sign-in/v1\n" and the nonce.
+type Challenge struct {
+	ID    string
+	Nonce []byte
+}
+
+// Digest returns the 32 bytes that the key signs.
+func (c Challenge) Digest() [32]byte {
+	return sha256.Sum256(append([]byte("tangkal/sign-in/v1\n"), c.Nonce...))
+}
+
+// NewChallenge returns a challenge for one sign-in. It tells nothing about who
+// exists.
+func (a *Auth) NewChallenge(ctx context.Context) (Challenge, error) {
+	c := Challenge{ID: db.NewID(), Nonce: make([]byte, 32)}
+	rand.Read(c.Nonce) //nolint:errcheck // never fails (crypto/rand)
+	now := a.clock.Now()
+	return c, a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM challenges WHERE expires_at < $1`, db.Micros(now)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO challenges (id, nonce, purpose, subject, expires_at) VALUES ($1, $2, 'sign-in', '', $3)`,
+			c.ID, c.Nonce, db.Micros(now.Add(challengeFor)))
+		return err
+	})
+}
+
+// SignIn answers a challenge with a key's signature and returns the person.
+// The challenge is used up whatever the outcome.
+func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, signature []byte) (party.PersonID, error) {
+	refused := fault.New(fault.Denied, "auth.sign-in-failed")
+	var c Challenge
+	now := a.clock.Now()
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		nonce, err := db.Value[[]byte](ctx, tx, `SELECT nonce FROM challenges WHERE id = $1 AND expires_at >= $2`, challenge, db.Micros(now))
+		if errors.Is(err, db.ErrAbsent) {
+			return refused
+		}
+		c = Challenge{ID: challenge, Nonce: nonce}
+		if err == nil {
+			_, err = tx.Exec(ctx, `DELETE FROM challenges WHERE id = $1`, challenge)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	k, err := party.GetKey(ctx, a.db, key)
+	if err != nil {
+		return "", refused.Because(err)
+	}
+	digest := c.Digest()
+	if !k.RevokedAt.IsZero() || !ed25519.Verify(k.Public, digest[:], signature) {
+		return "", refused
+	}
+	if _, err := actorOf(ctx, a.db, k.Person); err != nil {
+		return "", refused.Because(err)
+	}
+	return k.Person, nil
+}
+
+// An Invitation lets one person into one party.
+type Invitation struct {
+	ID        string
+	Party     party.ID
+	Email     string
+	Name      string
+	Roles     []party.Role
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	UsedAt    time.Time
+	RevokedAt time.Time
+}
+
+const inviteColumns = `id, party_id, email, name, roles, created_at, expires_at, used_at, revoked_at`
+
+func scanInvite(row db.Row) (Invitation, error) {
+	var i Invitation
+	var roles string
+	err := row.Scan(&i.ID, &i.Party, &i.Email, &i.Name, &roles, db.Time(&i.CreatedAt), db.Time(&i.ExpiresAt), db.Time(&i.UsedAt), db.Time(&i.RevokedAt))
+	if err != nil {
+		return i, err
+	}
+	return i, json.Unmarshal([]byte(roles), &i.Roles)
+}
+
+// Invite makes an invitation into by's own party, or, for who may add
+// organisations, into another that has nobody yet. The secret is returned once.
+func (a *Auth) Invite(ctx context.Context, by party.Actor, into party.ID, name, email string, roles []party.Role) (Invitation, string, error) {
+	act, object := PartyAdmin, Object{What: "party", Owner: into}
+	if into != by.Party {
+		act = PartyAdd
+	}
+	if err := May(by, act, object); err != nil {
+		return Invitation{}, "", err
+	}
+	now := a.clock.Now()
+	draft := party.Person{Party: into, Name: name, Email: strings.ToLower(strings.TrimSpace(email)), Roles: roles, Lang: "id", Zone: "UTC"}
+	if err := draft.Validate(); err != nil {
+		return Invitation{}, "", err
+	}
+	secret := newToken(invitePrefix)
+	i := Invitation{ID: db.NewID(), Party: into, Email: draft.Email, Name: name, Roles: roles, CreatedAt: now, ExpiresAt: now.Add(inviteFor)}
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if into != by.Party {
+			if people, err := party.People(ctx, tx, into); err != nil || len(people) > 0 {
+				return errors.Join(err, fault.New(fault.Denied, "auth.party-has-people"))
+			}
+		}
+		if _, err := party.ByEmail(ctx, tx, i.Email); err == nil {
+			return fault.New(fault.Conflict, "party.email-taken", "Email", i.Email).At("/email")
+		}
+		if err := a.putInvite(ctx, tx, i, secret, by.Person); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "person.invited", "invitation", i.ID, map[string]any{"party": into, "roles": roles}, now)
+	})
+	return i, secret, err
+}
+
+func (a *Auth) putInvite(ctx context.Context, tx *db.Tx, i Invitation, secret string, by party.PersonID) error {
+	roles, err := json.Marshal(i.Roles)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO invitations (mac, invited_by, `+inviteColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL)`,
+		a.mac("invitation", []byte(secret)), db.OrNull(by), i.ID, i.Party, i.Email, i.Name, string(roles), db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt))
+	return err
+}
+
+// Invitations returns the invitations into by's party, the newest first.
+func (a *Auth) Invitations(ctx context.Context, by party.Actor) ([]Invitation, error) {
+	if err := May(by, PartyAdmin, Object{What: "party", Owner: by.Party}); err != nil {
+		return nil, err
+	}
+	return db.All(ctx, a.db, scanInvite, `SELECT `+inviteColumns+` FROM invitations WHERE party_id = $1 ORDER BY created_at DESC, id LIMIT 200`, by.Party)
+}
+
+// RevokeInvitation ends an invitation of by's party that nobody took up.
+func (a *Auth) RevokeInvitation(ctx context.Context, by party.Actor, id string) error {
+	if err := May(by, PartyAdmin, Object{What: "party", Owner: by.Party}); err != nil {
+		return err
+	}
+	now := a.clock.Now()
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE invitations SET revoked_at = $3 WHERE id = $1 AND party_id = $2 AND used_at IS NULL AND revoked_at IS NULL`, id, by.Party, db.Micros(now))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.Hidden("invitation")
+		}
+		return a.record(ctx, tx, by, "invitation.revoked", "invitation", id, nil, now)
+	})
+}
+
+// Invited returns the open invitation for a secret. Every wrong, used, revoked
+// or late one gets the same answer.
+func (a *Auth) Invited(ctx context.Context, r db.Reader, secret string) (Invitation, error) {
+	refused := fault.New(fault.NotFound, "auth.no-invitation")
+	if !looksLike(secret, invitePrefix) {
+		return Invitation{}, refused
+	}
+	i, err := db.One(ctx, r, scanInvite, `SELECT `+inviteColumns+` FROM invitations WHERE mac = $1`, a.mac("invitation", []byte(secret)))
+	if errors.Is(err, db.ErrAbsent) {
+		return i, refused
+	}
+	if err == nil && (!i.UsedAt.IsZero() || !i.RevokedAt.IsZero() || !i.ExpiresAt.After(a.clock.Now())) {
+		return Invitation{}, refused
+	}
+	return i, err
+}
+
+// A Joining is what an invited person gives.
+type Joining struct {
+	Name   string
+	Lang   string
+	Zone   string
+	Public []byte // Ed25519 public key of the browser they will sign with
+	Label  string // what to call that browser
+}
+
+// Join takes up an invitation: the person, their key and the end of the
+// invitation are one transaction.
+func (a *Auth) Join(ctx context.Context, secret string, j Joining) (party.Person, error) {
+	now := a.clock.Now()
+	var p party.Person
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		i, err := a.Invited(ctx, tx, secret)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `UPDATE invitations SET used_at = $2 WHERE id = $1 AND used_at IS NULL`, i.ID, db.Micros(now))
+		if err != nil || n == 0 {
+			return errors.Join(err, fault.New(fault.NotFound, "auth.no-invitation"))
+		}
+		p, err = party.AddPerson(ctx, tx, party.Person{Party: i.Party, Name: j.Name, Email: i.Email, Roles: i.Roles, Lang: j.Lang, Zone: j.Zone}, now)
+		if err != nil {
+			return err
+		}
+		if _, err := party.AddKey(ctx, tx, party.Key{Person: p.ID, Method: party.BrowserKey, Public: j.Public, Label: j.Label}, now); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, party.Actor{Party: p.Party, Person: p.ID}, "person.joined", "person", string(p.ID), map[string]any{"roles": i.Roles}, now)
+	})
+	return p, err
+}
+
+// EnrolKey adds a signing key for the actor themselves.
+func (a *Auth) EnrolKey(ctx context.Context, by party.Actor, public []byte, label string) (party.Key, error) {
+	if !by.Known() {
+		return party.Key{}, fault.New(fault.Denied, "auth.sign-in")
+	}
+	method := party.BrowserKey
+	if by.APIKey != "" {
+		method = party.Automation
+	}
+	now := a.clock.Now()
+	var k party.Key
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		k, err = party.AddKey(ctx, tx, party.Key{Person: by.Person, Method: method, Public: public, Label: label}, now)
+		if err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "key.enrolled", "key", string(k.ID), map[string]any{"method": method}, now)
+	})
+	return k, err
+}
+
+// RevokeKey ends one of the actor's own signing keys, or one of a colleague's
+// for who administers the party.
+func (a *Auth) RevokeKey(ctx context.Context, by party.Actor, person party.PersonID, id party.KeyID) error {
+	if by.Person != person {
+		if err := May(by, PartyAdmin, Object{What: "key", Owner: by.Party}); err != nil {
+			return err
+		}
+	}
+	now := a.clock.Now()
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		p, err := party.GetPerson(ctx, tx, person)
+		if err != nil || p.Party != by.Party {
+			return fault.Hidden("key")
+		}
+		if err := party.RevokeKey(ctx, tx, person, id, now); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "key.revoked", "key", string(id), nil, now)
+	})
+}
+
+// Deactivate ends a colleague's access at once. Nobody ends their own, so that
+// a party keeps an administrator.
+func (a *Auth) Deactivate(ctx context.Context, by party.Actor, person party.PersonID) error {
+	if err := May(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
+		return err
+	}
+	if by.Person == person {
+		return fault.New(fault.Conflict, "auth.not-yourself")
+	}
+	now := a.clock.Now()
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := party.Deactivate(ctx, tx, by.Party, person, now); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "person.deactivated", "person", string(person), nil, now)
+	})
+}
+
+// UpdatePerson changes a colleague's name, roles, language or zone.
+func (a *Auth) UpdatePerson(ctx context.Context, by party.Actor, p party.Person) error {
+	if err := May(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
+		return err
+	}
+	if by.Person == p.ID && !p.Has(party.Admin) {
+		return fault.New(fault.Conflict, "auth.not-yourself")
+	}
+	p.Party = by.Party
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := party.UpdatePerson(ctx, tx, p); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "person.changed", "person", string(p.ID), map[string]any{"roles": p.Roles}, a.clock.Now())
+	})
+}
+
+// FirstRun returns the one-time secret of an instance that has no people yet,
+// and "" once it has. Each call replaces the secret before it.
+func (a *Auth) FirstRun(ctx context.Context) (string, error) {
+	secret := ""
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM people`)
+		if err != nil || n > 0 {
+			return err
+		}
+		secret = newToken(firstRunPrefix)
+		if _, err := tx.Exec(ctx, `DELETE FROM challenges WHERE purpose = 'first-run'`); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO challenges (id, nonce, purpose, subject, expires_at) VALUES ($1, $2, 'first-run', '', $3)`,
+			db.NewID(), a.mac("first-run", []byte(secret)), db.Micros(a.clock.Now().Add(24*time.Hour)))
+		return err
+	})
+	return secret, err
+}
+
+// Found uses the first-run secret: it makes the first party and an invitation
+// for its administrator, whose secret it returns.
+func (a *Auth) Found(ctx context.Context, secret string, org party.Party, name, email string) (party.Party, string, error) {
+	refused := fault.New(fault.Denied, "auth.first-run")
+	if !looksLike(secret, firstRunPrefix) {
+		return org, "", refused
+	}
+	now := a.clock.Now()
+	invite := newToken(invitePrefix)
+	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := tx.Exec(ctx, `DELETE FROM challenges WHERE purpose = 'first-run' AND nonce = $1 AND expires_at >= $2`,
+			a.mac("first-run", []byte(secret)), db.Micros(now))
+		if err != nil || n == 0 {
+			return errors.Join(err, refused)
+		}
+		if org, err = party.Add(ctx, tx, org, now); err != nil {
+			return err
+		}
+		draft := party.Person{Party: org.ID, Name: name, Email: strings.ToLower(strings.TrimSpace(email)), Roles: []party.Role{party.Admin}, Lang: "id", Zone: org.Zone}
+		if err := draft.Validate(); err != nil {
+			return err
+		}
+		i := Invitation{ID: db.NewID(), Party: org.ID, Email: draft.Email, Name: name, Roles: draft.Roles, CreatedAt: now, ExpiresAt: now.Add(inviteFor)}
+		if err := a.putInvite(ctx, tx, i, invite, ""); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, party.Actor{Party: org.ID}, "instance.founded", "party", string(org.ID), nil, now)
+	})
+	return org, invite, err
+}
