@@ -1,0 +1,196 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image/color"
+	"image/png"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/fault"
+)
+
+// needBrowser skips on a laptop without Chromium and fails in CI.
+func needBrowser(t *testing.T, c *Client) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	if _, err := c.browserPath(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no Chromium on the PATH")
+		}
+		t.Skip("no Chromium on the PATH")
+	}
+}
+
+// profiles lists the browser profiles in the temporary directory.
+func profiles(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "tangkal-browser-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// The page's server is 127.0.0.2, which is allowed; the trap is everywhere
+// else. Whatever the page tries, the browser reaches the page's server only.
+func TestAScreenshotShowsThePageAndReachesNothingElse(t *testing.T) {
+	// Not t.TempDir, whose parent the browser's user may not enter.
+	temp, err := os.MkdirTemp("", "fetch-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	if err := os.Chmod(temp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temp)
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Skipf("no second loopback address: %v", err)
+	}
+	inside, seen := trap(t)
+	var agent atomic.Value
+	tried := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/tried" {
+			select {
+			case tried <- struct{}{}:
+			default:
+			}
+			return
+		}
+		agent.Store(r.UserAgent())
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, hostilePage, inside)
+	}))
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	c := newClient(t, Config{
+		AllowHTTP: true, Ports: []uint16{inside, portOf(t, listener.Addr().String())}, UserAgent: "Tangkal-Test/1",
+		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")},
+		Resolver:      nameServer(t, zone),
+	})
+	needBrowser(t, c)
+	shot, err := c.Screenshot(t.Context(), server.URL+"/#part")
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-tried:
+	default:
+		t.Error("the page never tried to break out")
+	}
+	if n := seen.Load(); n != 0 {
+		t.Errorf("the listener saw %d connections", n)
+	}
+	if shot.Title != "Halaman uji" || shot.FinalURL != server.URL+"/" || !shot.Complete || !strings.Contains(shot.Browser, "Chrome") {
+		t.Errorf("title %q, address %q, complete %v, browser %q", shot.Title, shot.FinalURL, shot.Complete, shot.Browser)
+	}
+	if a, _ := agent.Load().(string); !strings.HasSuffix(a, " Tangkal-Test/1") || strings.Contains(a, "Headless") {
+		t.Errorf("the browser called itself %q", a)
+	}
+	if shot.SHA256 != sha256.Sum256(shot.PNG) || len(shot.PNG) > ScreenshotBytes {
+		t.Errorf("%d bytes, or another digest", len(shot.PNG))
+	}
+	picture, err := png.Decode(bytes.NewReader(shot.PNG))
+	if err != nil || picture.Bounds().Dx() != shotWidth || picture.Bounds().Dy() != shotHeight {
+		t.Fatalf("picture %v, error %v", picture, err)
+	}
+	if got := color.RGBAModel.Convert(picture.At(640, 1500)); got != (color.RGBA{18, 52, 86, 255}) {
+		t.Errorf("the page is %v, want #123456", got)
+	}
+	if left := profiles(t); len(left) != 0 {
+		t.Errorf("profiles left: %v", left)
+	}
+}
+
+// hostilePage tries every way in that a page has; %[1]d is the trap's port. Its
+// load event waits for the attempts.
+const hostilePage = `<!doctype html><title>Halaman uji</title>
+<style>html{background:#123456}</style><body>
+<img src="http://127.0.0.1:%[1]d/i.png"><img src="http://[::1]:%[1]d/i.png"><img src="http://localhost:%[1]d/">
+<img src="http://loopback.example:%[1]d/"><img src="https://127.0.0.1:%[1]d/"><img src="http://0x7f.1:%[1]d/">
+<iframe src="http://127.0.0.1:%[1]d/f"></iframe><iframe src="file:///etc/passwd"></iframe>
+<link rel="preconnect" href="http://127.0.0.1:%[1]d"><link rel="dns-prefetch" href="//loopback.example">
+<script>
+try { new WebSocket("ws://127.0.0.1:%[1]d/w") } catch (e) {}
+try { new WebSocket("wss://localhost:%[1]d/w") } catch (e) {}
+fetch("http://127.0.0.1:%[1]d/x", {mode: "no-cors"}).catch(function () {});
+navigator.sendBeacon("http://127.0.0.1:%[1]d/b");
+try {
+  var p = new RTCPeerConnection({iceServers: [{urls: "turn:127.0.0.1:%[1]d?transport=tcp", username: "a", credential: "b"}]});
+  p.createDataChannel("d"); p.createOffer().then(function (o) { p.setLocalDescription(o) });
+} catch (e) {}
+var done = new XMLHttpRequest(); done.open("GET", "/tried", false); done.send();
+alert("a dialogue that nobody answers");
+</script>`
+
+func TestAPageThatNeverLoadsIsShownAsItIs(t *testing.T) {
+	t.Parallel()
+	server, c := serve(t, false, Config{BrowserTimeout: 8 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hang.png" {
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<title>half</title><body style="background:#654321"><img src=/hang.png>`)
+	})
+	needBrowser(t, c)
+	shot, err := c.Screenshot(t.Context(), server.URL)
+	if err != nil || shot.Complete || shot.Title != "half" || len(shot.PNG) == 0 {
+		t.Errorf("complete %v, title %q, %d bytes, error %v", shot.Complete, shot.Title, len(shot.PNG), err)
+	}
+}
+
+func TestAScreenshotOfTheInsideFails(t *testing.T) {
+	t.Parallel()
+	port, seen := trap(t)
+	c := newClient(t, Config{AllowHTTP: true, Ports: []uint16{port}, Resolver: nameServer(t, zone)})
+	if _, err := c.Screenshot(t.Context(), "file:///etc/passwd"); !fault.Is(err, "fetch.url") {
+		t.Errorf("a file: %v", err)
+	}
+	needBrowser(t, c)
+	_, err := c.Screenshot(t.Context(), fmt.Sprintf("http://loopback.example:%d/", port))
+	_, errTLS := c.Screenshot(t.Context(), fmt.Sprintf("https://loopback.example:%d/", port))
+	// Plain HTTP shows the proxy's refusal as a page; what counts is who was asked.
+	if err != nil && !fault.Is(err, "fetch.screenshot") || !fault.Is(errTLS, "fetch.screenshot") {
+		t.Errorf("plain %v, over TLS %v", err, errTLS)
+	}
+	if n := seen.Load(); n != 0 {
+		t.Errorf("the listener saw %d connections", n)
+	}
+}
+
+func TestWithoutABrowserThereIsNoScreenshot(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, Config{Browser: filepath.Join(t.TempDir(), "absent")})
+	if _, err := c.Screenshot(t.Context(), "https://a.example/"); !errors.Is(err, ErrNoBrowser) || fault.Of(err) != fault.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	broken := newClient(t, Config{Browser: "false"})
+	if _, err := broken.Screenshot(t.Context(), "https://a.example/"); !fault.Is(err, "fetch.screenshot") {
+		t.Errorf("a browser that ends at once: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	broken.shots <- struct{}{} // somebody else's browser runs
+	cancel()
+	if _, err := broken.Screenshot(ctx, "https://a.example/"); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting in vain: %v", err)
+	}
+}
