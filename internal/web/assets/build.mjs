@@ -85,7 +85,7 @@ const mark = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${peta
 const script = (...p) => read(...p).toString().replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');
 
 const parts = [
-  ['htmx.min.js', 'htmx.org', '0BSD', () => script('htmx.org/dist/htmx.min.js')],
+  ['htmx.min.js', 'htmx.org', '0BSD', () => script('htmx.org/dist/htmx.esm.min.js')],
   ...['basecoat', 'command', 'dropdown-menu', 'tabs'].map((n) => [`kit/${n}.min.js`, 'basecoat-css', 'MIT', () => script('basecoat-css/dist/js', `${n}.min.js`)]),
   ...faces.map(([f, n]) => [`fonts/${n}`, `@fontsource-variable/${f}`, 'OFL-1.1', () => read('@fontsource-variable', f, 'files', n)]),
   ['icons.svg', 'lucide-static', 'ISC', icons],

@@ -50,6 +50,7 @@ const (
 
 // A drawing is a chart in SVG units, everything computed.
 type drawing struct {
+	ID     string
 	Width  int
 	Grid   []gridLine
 	Blocks []block
@@ -66,11 +67,11 @@ type block struct {
 
 type text struct{ X, Y, Text string }
 
-// draw lays the last n bars out.
-func (c BarChart) draw(n int) drawing {
+// draw lays the last n bars out; id keeps the drawings of a page apart.
+func (c BarChart) draw(id string, n int) drawing {
 	bars := c.Bars[max(0, len(c.Bars)-n):]
 	left := 36
-	d := drawing{Width: left + 8 + len(bars)*barStep + 8}
+	d := drawing{ID: id, Width: left + 8 + len(bars)*barStep + 8}
 	top := c.top()
 	for i := int64(0); i <= 4; i++ {
 		y := float64(chartHeight-chartFoot) - float64(i)/4*chartPlot

@@ -41,11 +41,11 @@ func BarChartView(p *i18n.Printer, c BarChart) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = chartSVG(c, c.draw(len(c.Bars)), "hidden sm:block").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = chartSVG(c, c.draw("wide", len(c.Bars)), "hidden sm:block").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = chartSVG(c, c.draw(c.Phone), "block sm:hidden").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = chartSVG(c, c.draw("phone", c.Phone), "block sm:hidden").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -303,9 +303,9 @@ func chartSVG(c BarChart, d drawing, class string) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var15 string
-		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs("hatch-" + itoa(d.Width))
+		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs("hatch-" + d.ID)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `components/chart.templ`, Line: 59, Col: 41}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `components/chart.templ`, Line: 59, Col: 32}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 		if templ_7745c5c3_Err != nil {
@@ -449,9 +449,9 @@ func chartSVG(c BarChart, d drawing, class string) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var25 string
-				templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs("url(#hatch-" + itoa(d.Width) + ")")
+				templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs("url(#hatch-" + d.ID + ")")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `components/chart.templ`, Line: 71, Col: 111}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `components/chart.templ`, Line: 71, Col: 102}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 				if templ_7745c5c3_Err != nil {

@@ -1,6 +1,11 @@
 package components
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+)
 
 // A FieldError is a line of the error summary, and stands beside its field in
 // the same words.
@@ -131,13 +136,25 @@ func (c Confirm) met() bool {
 // Hidden is a field that travels with a form.
 type Hidden struct{ Name, Value string }
 
-// A SignForm makes the browser sign before a form is sent: it fills the hidden
-// fields "signature" (base64, 64 bytes, Ed25519 over the 32 bytes of Digest)
-// and "key" (base64 of the raw public key).
+// A SignForm makes the browser sign before a form is sent: the form carries
+// SignAttributes and, inside, SignFields. The script fills the hidden fields
+// "signature" (base64, 64 bytes, Ed25519 over the 32 bytes of Digest) and
+// "key" (party.KeyID of the key).
 type SignForm struct {
-	Digest string // base64 of the SHA-256 digest
-	Person string // whose key
-	Enrol  string // address where a new key is enrolled
+	Digest string   // base64 of the SHA-256 digest; for a sign-in, of the nonce
+	SignIn bool     // signs SHA-256 of "tangkal/sign-in/v1\n" and the nonce instead
+	Keys   []string // identifiers of the person's standing keys
+	Enrol  string   // address that takes a new key by POST (public, label), so that one may be made on the spot; "" offers none
+	Label  string   // the person's name, for keys of people who share a browser
+}
+
+// SignAttributes are the attributes of a form that is signed.
+func SignAttributes(s SignForm) templ.Attributes {
+	kind := "act"
+	if s.SignIn {
+		kind = "sign-in"
+	}
+	return templ.Attributes{"data-sign": kind, "data-keys": strings.Join(s.Keys, " "), "data-enrol": s.Enrol, "data-label": s.Label}
 }
 
 func boolean(b bool) string { return strconv.FormatBool(b) }

@@ -73,3 +73,11 @@ func (c ConsolePage) paletteGroups() []CommandGroup {
 		{Icon: "keyboard", Label: c.P.T("ui.keys"), Keys: []string{"?"}, Click: `[data-open="keys"]`},
 	}})
 }
+
+// script is the page's module.
+func (pg PublicPage) script() string {
+	if pg.Signs {
+		return "js/signin.js"
+	}
+	return "js/app.js"
+}

@@ -65,6 +65,7 @@ type PublicPage struct {
 	Narrow bool   // one column with the quick exit, for forms and receipts
 	Exit   string // address that "leave now" opens in place of this page; a setting of each deployment
 	NoFoot bool
+	Signs  bool // the page signs with the browser's key
 }
 
 // A Seat is the kind of chair a person sits in; it colours the rail and
