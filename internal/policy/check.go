@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,8 +22,13 @@ const maxWithholdDays = 84
 type checker struct {
 	file   string
 	tree   tree
-	all    *fault.Checker
-	faults int
+	faults []found
+}
+
+// found is a fault and the line it stands on.
+type found struct {
+	line int
+	err  *fault.Error
 }
 
 // add records a fault at a pointer.
@@ -31,14 +37,22 @@ func (c *checker) add(pointer, code string, kv ...any) {
 }
 
 func (c *checker) addLine(line int, pointer string, e *fault.Error) {
-	if c.faults++; c.faults > maxFaults {
-		return
+	c.faults = append(c.faults, found{line, e.At(pointer)})
+}
+
+// report hands the faults on, in the order of the file; past maxFaults the rest
+// will show once these are mended.
+func (c *checker) report(all *fault.Checker) {
+	slices.SortStableFunc(c.faults, func(a, b found) int {
+		return cmp.Or(a.line-b.line, strings.Compare(a.err.Field, b.err.Field))
+	})
+	for _, f := range c.faults[:min(len(c.faults), maxFaults)] {
+		kv := []any{"File", c.file, "Line", f.line}
+		for k, v := range f.err.Args {
+			kv = append(kv, k, v)
+		}
+		all.Add(f.err.Field, f.err.Code, kv...)
 	}
-	kv := []any{"File", c.file, "Line", line}
-	for k, v := range e.Args {
-		kv = append(kv, k, v)
-	}
-	c.all.Add(pointer, e.Code, kv...)
 }
 
 // check adds a fault for each rule between the parts of p that no schema can

@@ -202,4 +202,7 @@ func join(key, part string) string {
 	return key + "." + part
 }
 
-func escape(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }
+// escape writes a key as part of a pointer (RFC 6901, section 3).
+func escape(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
+}

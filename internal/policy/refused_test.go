@@ -8,7 +8,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 )
 
@@ -147,8 +146,8 @@ var refused = []struct {
 		"chain without approval",
 		"- {act: approve, party: agency, role: approver, persons: {value: 1, unit: count, source: system, verified: true}, limit: {value: 30, unit: minutes, source: operator, verified: true}}\n      - {act: issue, party: agency",
 		"- {act: propose, party: agency, role: approver, persons: {value: 1, unit: count, source: system, verified: true}, limit: {value: 30, unit: minutes, source: operator, verified: true}}\n      - {act: issue, party: agency",
-		"/chains/referral/steps/1/act: propose is out of place; the order is propose, approve, review, issue, each once.\n" +
-			"/chains/referral/steps: The step approve is missing; proposing, approving and issuing are always separate.",
+		"/chains/referral/steps: The step approve is missing; proposing, approving and issuing are always separate.\n" +
+			"/chains/referral/steps/1/act: propose is out of place; the order is propose, approve, review, issue, each once.",
 	},
 	{
 		"agency issues for an authority",
@@ -236,8 +235,8 @@ var refused = []struct {
 		"warnings without a basis",
 		"  warning:\n    instrument: kepmen-522\n    rule:\n      text: {id: \"Surat teguran atas perintah yang tidak dijawab.\", en: \"Letter of warning about an order left unanswered.\"}\n      source: suara\n      verified: false\n      note: {id: \"Urutan ST1, ST2, ST3 dari pers; teks Kepmen 522/2024 belum ditemukan.\", en: \"The order ST1, ST2, ST3 comes from the press; the text of Decree 522/2024 was not found.\"}\n",
 		"",
-		"/chains/warning: warning has no legal basis; add one to legal_bases or take it out.\n" +
-			"/deadlines/warning: warning has no legal basis; add one to legal_bases or take it out.\n" +
+		"/deadlines/warning: warning has no legal basis; add one to legal_bases or take it out.\n" +
+			"/chains/warning: warning has no legal basis; add one to legal_bases or take it out.\n" +
 			"/ladder/rungs/1/code: warning-1 needs a legal basis for warnings in legal_bases.\n" +
 			"/ladder/rungs/2/code: warning-2 needs a legal basis for warnings in legal_bases.\n" +
 			"/ladder/rungs/3/code: fine needs a legal basis for warnings in legal_bases.\n" +
@@ -419,6 +418,10 @@ func TestHugeAndDeepFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 		{"questions", strings.Repeat("? ", 100_000), "/: Nested too deep; 16 levels at most."},
 		{"brackets below the scan", "a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40), strings.TrimSpace("/a" + strings.Repeat("/0", 16) + ": Nested too deep; 16 levels at most.")},
 		{"values", "a: [" + strings.Repeat("1,", 25_000) + "1]", "/a/19998: Too many values; 20000 at most."},
+		{"keys", strings.Repeat("k: v\n", 20_000), "/: Too many values; 8000 at most."},
+		{"anchors", strings.Repeat("&a ", 80_000), "/: Anchors, aliases and merges are not used here; write the value out."},
+		{"closed brackets", "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), "/: Nested too deep; 16 levels at most."},
+		{"anchors after a key", "a: " + strings.Repeat("&a ", 80_000), "/: Anchors, aliases and merges are not used here; write the value out."},
 		{"empty", "", "/: The file must hold exactly one YAML document."},
 		{"a list", "- 1\n", "/: It is of type array; it should be object."},
 	} {
@@ -441,15 +444,15 @@ func FuzzPack(f *testing.F) {
 		if len(data) > 64<<10 {
 			t.Skip("time, not size, is what the fuzzer has")
 		}
-		c := checker{file: "id-3.yaml", all: new(fault.Checker)}
+		c := checker{file: "id-3.yaml"}
 		p, ok := c.pack(schema, data)
 		if !ok {
-			if c.all.Err() == nil {
+			if len(c.faults) == 0 {
 				t.Fatal("refused without a reason")
 			}
 			return
 		}
-		again, ok := (&checker{file: "id-3.yaml", all: new(fault.Checker)}).pack(schema, bytes.Clone(data))
+		again, ok := (&checker{file: "id-3.yaml"}).pack(schema, bytes.Clone(data))
 		if !ok || again.Ref != p.Ref || len(Diff(p, again)) > 0 {
 			t.Fatal("the same bytes are another pack")
 		}

@@ -141,10 +141,11 @@ func loadAll(sources ...fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read policy pack %s: %w", name, err)
 			}
-			c := checker{file: name, all: &all}
+			c := checker{file: name}
 			if p, ok := c.pack(schema, data); ok {
 				s.add(&c, files, p)
 			}
+			c.report(&all)
 		}
 	}
 	s.checkOrder(files, &all)
@@ -174,7 +175,7 @@ func (c *checker) pack(schema *jsonschema.Schema, data []byte) (Pack, bool) {
 		return Pack{}, false
 	}
 	c.tree = t
-	if c.checkSchema(schema, t); c.faults > 0 {
+	if c.checkSchema(schema, t); len(c.faults) > 0 {
 		return Pack{}, false
 	}
 	p, ok := c.decode(t)
@@ -184,7 +185,7 @@ func (c *checker) pack(schema *jsonschema.Schema, data []byte) (Pack, bool) {
 	digest := sha256.Sum256(data)
 	p.Ref = Ref{Code: p.Code, Version: p.Version, Digest: hex.EncodeToString(digest[:])}
 	c.check(&p)
-	return p, c.faults == 0
+	return p, len(c.faults) == 0
 }
 
 // decode turns a tree that fits the schema into a typed pack. What can still go
@@ -250,9 +251,10 @@ func (s *Set) checkOrder(files map[Ref]string, all *fault.Checker) {
 		slices.SortFunc(packs, func(a, b Pack) int { return a.Version - b.Version })
 		for i := 1; i < len(packs); i++ {
 			if p, before := packs[i], packs[i-1]; !p.ValidFrom.After(before.ValidFrom) {
-				c := checker{file: files[p.Ref], all: all, tree: tree{lines: p.lines}}
+				c := checker{file: files[p.Ref], tree: tree{lines: p.lines}}
 				c.add("/valid_from", "policy.version-order", "Version", p.Version, "Before", before.Version,
 					"Time", before.ValidFrom.Format(time.RFC3339))
+				c.report(all)
 			}
 		}
 	}

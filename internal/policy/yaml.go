@@ -62,8 +62,8 @@ func parse(data []byte) (t tree, err error) {
 	if len(data) > maxFileBytes {
 		return tree{}, formFault(1, "", "policy.yaml.size", "Limit", maxFileBytes/1024)
 	}
-	if line := tooDeep(data); line > 0 {
-		return tree{}, formFault(line, "", "policy.yaml.depth", "Limit", maxDepth)
+	if err := scan(data); err != nil {
+		return tree{}, err
 	}
 	// The parser is not ours and the bytes may come from anybody: a panic in it
 	// is a broken file, not a broken program.
@@ -103,31 +103,39 @@ func syntaxFault(err error) *yamlFault {
 	return formFault(line, "", "policy.yaml.syntax", "Detail", message)
 }
 
-// tooDeep returns the first line that nests deeper than any pack does, else 0.
-// It runs before the parser, which descends as deep as the file asks. Brackets
-// inside quoted text count too; sixty-four open ones are no sentence.
-func tooDeep(data []byte) int {
-	const columns, brackets = 4 * maxDepth, 4 * maxDepth
-	open, line := 0, 1
+// scan refuses what would keep the parser busy: it descends as deep as a file
+// asks, and its time grows with the square of the keys of a map and of the
+// anchors of a file. Marks inside quoted text count too; the bounds are far above
+// what sentences hold.
+func scan(data []byte) error {
+	const columns, brackets, keys, marks = 4 * maxDepth, 4 * maxDepth, 8000, 500
+	open, peak, colons, anchors, line := 0, 0, 0, 0, 0
 	for text := range strings.Lines(string(data)) {
+		line++
 		lead := len(text) - len(strings.TrimLeft(text, " \t-?:!&*|>"))
-		if lead > columns {
-			return line
-		}
 		for _, c := range []byte(text) {
 			switch c {
 			case '[', '{':
 				open++
+				peak = max(peak, open)
 			case ']', '}':
 				open = max(0, open-1)
-			}
-			if open > brackets {
-				return line
+			case ':', '?':
+				colons++
+			case '&', '*', '!':
+				anchors++
 			}
 		}
-		line++
+		switch {
+		case lead > columns || peak > brackets:
+			return formFault(line, "", "policy.yaml.depth", "Limit", maxDepth)
+		case colons > keys:
+			return formFault(line, "", "policy.yaml.nodes", "Limit", keys)
+		case anchors > marks:
+			return formFault(line, "", "policy.yaml.anchor")
+		}
 	}
-	return 0
+	return nil
 }
 
 // A builder turns syntax nodes into plain values and notes their lines.
