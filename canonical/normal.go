@@ -131,9 +131,13 @@ func tidyQuery(q string) string {
 		return q
 	}
 	ps := slices.DeleteFunc(strings.Split(q, "&"), func(p string) bool { return p == "" })
-	slices.SortStableFunc(ps, func(a, b string) int { return strings.Compare(nameOf(a), nameOf(b)) })
+	slices.SortStableFunc(ps, func(a, b string) int { return strings.Compare(sortKey(a), sortKey(b)) })
 	return strings.Join(ps, "&")
 }
+
+// sortKey is the parameter's name, all that can be escaped being so: [write]
+// may have escaped its end.
+func sortKey(param string) string { return normal(nameOf(param), plainBytes) }
 
 func nameOf(param string) string {
 	name, _, _ := strings.Cut(param, "=")
