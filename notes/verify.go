@@ -11,6 +11,7 @@ import (
 
 // Reasons for which [Verify] refuses an envelope.
 var (
+	ErrVersion      = errors.New("version of the envelope is not known")
 	ErrNotCanonical = errors.New("document is not in canonical form")
 	ErrSteps        = errors.New("steps are not those that the document needs")
 	ErrTimes        = errors.New("times of the signatures are out of order")
@@ -45,6 +46,9 @@ type Keys func(keyID string) (Key, error)
 // Err values of this package, or are [*InvalidError]. Passkey signatures are
 // refused with ErrMethod: their check needs WebAuthn, which is not in here.
 func Verify(s Signed, keys Keys) error {
+	if s.V != Version {
+		return ErrVersion
+	}
 	canon, err := Canonical(s.Document)
 	if err != nil {
 		return fmt.Errorf("document: %w", err)
