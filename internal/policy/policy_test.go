@@ -517,3 +517,20 @@ func BenchmarkDefault(b *testing.B) {
 		Default()
 	}
 }
+
+// docs/policy.md explains every field of a pack.
+func TestEveryFieldIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct{ Properties map[string]any }
+	if err := json.Unmarshal(Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for name := range schema.Properties {
+		if !bytes.Contains(doc, []byte("`"+name+"`")) {
+			t.Errorf("docs/policy.md does not tell of %s", name)
+		}
+	}
+}
