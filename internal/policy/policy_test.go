@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -28,6 +29,7 @@ func mustVersion(t *testing.T, s *Set, code string, version int) Pack {
 }
 
 func TestEmbeddedPacksAreSound(t *testing.T) {
+	t.Parallel()
 	s, err := Load(defaults())
 	if err != nil {
 		t.Fatal(strings.Join(Explain(err, i18n.For(i18n.EN)), "\n"))
@@ -44,6 +46,7 @@ func TestEmbeddedPacksAreSound(t *testing.T) {
 // Every number in a pack but its own version is a figure with a source, and one
 // whose source nobody has read is never verified.
 func TestEveryNumberHasASource(t *testing.T) {
+	t.Parallel()
 	for _, p := range Default().All() {
 		data, err := embedded.ReadFile("packs/" + fileName(&p))
 		if err != nil {
@@ -97,6 +100,7 @@ func walkNumbers(v any, pointer string, visit func(string, map[string]any)) {
 // The schema itself leaves no way in for a bare number: an integer stands only
 // in the version and in a figure's value.
 func TestSchemaAllowsNumbersInFiguresOnly(t *testing.T) {
+	t.Parallel()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +135,7 @@ func TestSchemaAllowsNumbersInFiguresOnly(t *testing.T) {
 
 // What sources disagree on, or nobody has read, is flagged with the reason.
 func TestConflictsAreFlagged(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	for _, tt := range []struct {
 		code    string
@@ -160,6 +165,7 @@ func TestConflictsAreFlagged(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	id, eu := mustVersion(t, s, "id", 3), mustVersion(t, s, "eu-tco", 2)
 	for _, tt := range []struct {
@@ -189,6 +195,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestCurrentIsTheVersionInForce(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	for when, want := range map[string]int{
 		"2026-02-28T16:59:59Z": 0, "2026-02-28T17:00:00Z": 2, // midnight in Jakarta
@@ -208,6 +215,7 @@ func TestCurrentIsTheVersionInForce(t *testing.T) {
 }
 
 func TestRefNamesTheExactText(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	p := mustVersion(t, s, "id", 3)
 	if got, ok := s.Get(p.Ref); !ok || got.Ref != p.Ref || len(p.Ref.Digest) != 64 {
@@ -221,6 +229,7 @@ func TestRefNamesTheExactText(t *testing.T) {
 }
 
 func TestChainsKeepProposingAndIssuingApart(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	want := map[string]string{
 		"id removal-order":     "authority: propose/agency approve/agency issue/authority",
@@ -248,6 +257,7 @@ func TestChainsKeepProposingAndIssuingApart(t *testing.T) {
 }
 
 func TestLadderStopsUnderEURulesAndSaysSo(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	climb := func(p Pack) (codes []RungCode) {
 		r, ok := p.NextRung("")
@@ -270,6 +280,7 @@ func TestLadderStopsUnderEURulesAndSaysSo(t *testing.T) {
 }
 
 func TestGroundsAreClosed(t *testing.T) {
+	t.Parallel()
 	id := mustVersion(t, Default(), "id", 3)
 	for _, g := range Grounds() {
 		if c, ok := id.Ground(g); !ok || c.Text.ID == "" || c.Text.EN == "" || c.Provision == nil {
@@ -287,6 +298,7 @@ func TestGroundsAreClosed(t *testing.T) {
 }
 
 func TestDiffNamesWhatChanged(t *testing.T) {
+	t.Parallel()
 	s := Default()
 	got := map[string]string{}
 	for _, c := range Diff(mustVersion(t, s, "id", 2), mustVersion(t, s, "id", 3)) {
@@ -313,6 +325,7 @@ func TestDiffNamesWhatChanged(t *testing.T) {
 }
 
 func TestRouteTakesTheFirstRuleThatFits(t *testing.T) {
+	t.Parallel()
 	p := Pack{Routing: Routing{Default: "d", Rules: []Route{
 		{Choice: "civil", To: "a"},
 		{Platform: "kabarkita", Language: "id", To: "b"},
@@ -335,6 +348,7 @@ func TestRouteTakesTheFirstRuleThatFits(t *testing.T) {
 }
 
 func TestEveryCaseHasAQueue(t *testing.T) {
+	t.Parallel()
 	id := mustVersion(t, Default(), "id", 3)
 	for _, tt := range []struct {
 		f    CaseFacts
@@ -353,6 +367,7 @@ func TestEveryCaseHasAQueue(t *testing.T) {
 }
 
 func TestBatchSample(t *testing.T) {
+	t.Parallel()
 	b := mustVersion(t, Default(), "id", 3).Batch // 10 %, at least 4
 	for n, want := range map[int]int{0: 0, 3: 3, 12: 4, 40: 4, 41: 5, 200: 20} {
 		if got := b.Sample(n); got != want {
@@ -363,6 +378,7 @@ func TestBatchSample(t *testing.T) {
 
 // Whatever a page shows of a pack has a text in both languages.
 func TestEveryFigureAndCodeHasWords(t *testing.T) {
+	t.Parallel()
 	var codes []string
 	add := func(prefix string, values ...string) {
 		for _, v := range values {
@@ -417,6 +433,7 @@ func words[T ~string](values []T) []string {
 
 // The schema's lists and the Go constants are one list each.
 func TestSchemaKnowsTheSameWords(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string][]string{
 		"/chains/removal-order/steps/0/party": words(PartyKinds()),
 		"/chains/removal-order/steps/0/role":  words(Roles()),
@@ -463,8 +480,10 @@ func set(v any, path []string, to string) {
 		}
 		set(v[path[0]], path[1:], to)
 	case []any:
-		var i int
-		fmt.Sscan(path[0], &i)
+		i, err := strconv.Atoi(path[0])
+		if err != nil {
+			panic(err)
+		}
 		if len(path) == 1 {
 			v[i] = to
 			return
@@ -474,6 +493,7 @@ func set(v any, path []string, to string) {
 }
 
 func TestLoadDirAddsToTheEmbeddedPacks(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	put := func(name, data string) {
 		t.Helper()
@@ -520,6 +540,7 @@ func BenchmarkDefault(b *testing.B) {
 
 // docs/policy.md explains every field of a pack.
 func TestEveryFieldIsDocumented(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("../../docs/policy.md")
 	if err != nil {
 		t.Fatal(err)

@@ -381,6 +381,7 @@ func complaints(t testing.TB, data string) string {
 }
 
 func TestBrokenPacksAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	text := base(t)
 	for _, tt := range refused {
 		if !strings.Contains(text, tt.old) {
@@ -394,6 +395,7 @@ func TestBrokenPacksAreRefusedByName(t *testing.T) {
 }
 
 func TestFaultsNameFileAndLine(t *testing.T) {
+	t.Parallel()
 	text := strings.Replace(base(t), "time_zone: Asia/Jakarta", "time_zone: Asia/Atlantis", 1)
 	text = strings.Replace(text, "methods: [passkey, browser-key]", "methods: [automation]", 1)
 	lineOf := func(s string) int { return 1 + strings.Count(text[:strings.Index(text, s)], "\n") }
@@ -411,6 +413,7 @@ func TestFaultsNameFileAndLine(t *testing.T) {
 }
 
 func TestHugeAndDeepFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, data, want string }{
 		{"300 KiB", "# " + strings.Repeat("x", 300<<10), "/: The file is larger than 256 KiB."},
 		{"brackets", "a: " + strings.Repeat("[", 100_000), "/: Nested too deep; 16 levels at most."},

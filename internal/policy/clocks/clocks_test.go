@@ -31,6 +31,7 @@ func at(clock string) time.Time {
 }
 
 func TestReceiptClockGoesFromChannelToLegalRepresentative(t *testing.T) {
+	t.Parallel()
 	id := pack(t, "id", 3) // unreceived after 30 min; channel at once, contact 60 min, representative 1440 min later
 	sent := at("08:26")
 	for _, tt := range []struct {
@@ -57,6 +58,7 @@ func TestReceiptClockGoesFromChannelToLegalRepresentative(t *testing.T) {
 }
 
 func TestDeemedServiceNeedsThreeFullWorkingDays(t *testing.T) {
+	t.Parallel()
 	id := pack(t, "id", 3)
 	// Sent on a Thursday: Friday, Monday and Tuesday are the three days.
 	want := time.Date(2026, 11, 25, 0, 0, 0, 0, id.Calendar.Location())
@@ -76,6 +78,7 @@ func TestDeemedServiceNeedsThreeFullWorkingDays(t *testing.T) {
 }
 
 func TestMayDeem(t *testing.T) {
+	t.Parallel()
 	id, eu := pack(t, "id", 3), pack(t, "eu-tco", 2)
 	ok := clocks.Service{SentAt: at("08:26"), Methods: []string{"api", "paper"}, Persons: []string{"a", "b"}}
 	late := time.Date(2026, 11, 25, 0, 0, 0, 0, id.Calendar.Location())
@@ -105,6 +108,7 @@ func TestMayDeem(t *testing.T) {
 // Regulation (EU) 2021/784 has no deemed receipt, however long a platform is
 // silent.
 func TestEUNeverBecomesDeemed(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		eu := pack(t, "eu-tco", rapid.IntRange(1, 2).Draw(t, "version"))
 		sent := drawTime(t, "sent")
@@ -120,6 +124,7 @@ func TestEUNeverBecomesDeemed(t *testing.T) {
 }
 
 func TestAnswerClock(t *testing.T) {
+	t.Parallel()
 	hour := func(h, m int) time.Time {
 		return at("08:40").Add(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute)
 	}
@@ -178,6 +183,7 @@ func TestAnswerClock(t *testing.T) {
 }
 
 func TestPausesNeverShorten(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, now := drawAnswer(t)
 		before := a.At(now)
@@ -196,6 +202,7 @@ func TestPausesNeverShorten(t *testing.T) {
 // While the platform waits for the issuer nothing is lost to it: what remained
 // when it asked still remains, however long the silence.
 func TestIssuerSilenceNeverHurtsThePlatform(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, _ := drawAnswer(t)
 		asked := a.ReceivedAt.Add(time.Duration(rapid.Int64Range(0, int64(a.AllowedMinutes)).Draw(t, "asked")) * time.Minute)
@@ -215,6 +222,7 @@ func TestIssuerSilenceNeverHurtsThePlatform(t *testing.T) {
 // Nothing that time alone does takes an item back from overdue, and the words
 // of a clock never contradict its figures.
 func TestOverdueStaysOverdue(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, now := drawAnswer(t)
 		c := a.At(now)
@@ -231,6 +239,7 @@ func TestOverdueStaysOverdue(t *testing.T) {
 }
 
 func TestMayPause(t *testing.T) {
+	t.Parallel()
 	id := pack(t, "id", 3)
 	received := at("08:40")
 	one := clocks.Interval{Kind: policy.Clarify, From: at("08:50"), To: at("09:00")}
@@ -257,6 +266,7 @@ func TestMayPause(t *testing.T) {
 }
 
 func TestRungsOpenAtTheirTime(t *testing.T) {
+	t.Parallel()
 	id := pack(t, "id", 3)
 	climb := clocks.Climb{ReceivedAt: at("08:40"), Due: at("13:20"), PreviousAt: at("13:24")}
 	for code, want := range map[policy.RungCode]time.Time{
