@@ -96,6 +96,7 @@ func (c *Client) browserPath() (string, error) {
 
 // shoot runs a proxy and a browser for one picture and waits for their end.
 func (c *Client) shoot(ctx context.Context, path, address string) (Screenshot, error) {
+	loaded := time.Now().Add(c.cfg.BrowserTimeout * 6 / 10) // the rest is for the picture
 	p, err := c.newProxy()
 	if err != nil {
 		return Screenshot{}, fmt.Errorf("start proxy: %w", err)
@@ -115,7 +116,7 @@ func (c *Client) shoot(ctx context.Context, path, address string) (Screenshot, e
 		return Screenshot{}, fmt.Errorf("prepare browser: %w", err)
 	}
 	shot.At = c.cfg.Clock.Now()
-	loading, cancel := context.WithTimeout(tab, c.cfg.BrowserTimeout*6/10)
+	loading, cancel := context.WithDeadline(tab, loaded)
 	defer cancel()
 	err = chromedp.Run(loading, chromedp.Navigate(address))
 	shot.Complete = err == nil

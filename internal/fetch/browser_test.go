@@ -36,73 +36,78 @@ func needBrowser(t *testing.T, c *Client) {
 	}
 }
 
-// profiles lists the browser profiles in the temporary directory.
-func profiles(t *testing.T) []string {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(os.TempDir(), "tangkal-browser-*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
+// hostile is a server on 127.0.0.2, which the client may reach, whose page
+// tries to reach a trap everywhere else on the machine.
+type hostile struct {
+	url   string
+	c     *Client
+	seen  *atomic.Int64 // connections to the trap
+	tried atomic.Bool   // whether the page's script ran to its end
+	agent atomic.Value  // what the browser called itself
 }
 
-// The page's server is 127.0.0.2, which is allowed; the trap is everywhere
-// else. Whatever the page tries, the browser reaches the page's server only.
-func TestAScreenshotShowsThePageAndReachesNothingElse(t *testing.T) {
-	// Not t.TempDir, whose parent the browser's user may not enter.
-	temp, err := os.MkdirTemp("", "fetch-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("TMPDIR", temp)
+// startHostile starts one; the client may reach 127.0.0.2 and also.
+func startHostile(t *testing.T, also ...netip.Prefix) *hostile {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Skipf("no second loopback address: %v", err)
 	}
 	inside, seen := trap(t)
-	var agent atomic.Value
-	tried := make(chan struct{}, 1)
+	h := &hostile{seen: seen}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/tried" {
-			select {
-			case tried <- struct{}{}:
-			default:
-			}
+			h.tried.Store(true)
 			return
 		}
-		agent.Store(r.UserAgent())
+		h.agent.Store(r.UserAgent())
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, hostilePage, inside)
 	}))
 	server.Listener = listener
 	server.Start()
-	defer server.Close()
-	c := newClient(t, Config{
+	t.Cleanup(server.Close)
+	h.url = server.URL
+	h.c = newClient(t, Config{
 		AllowHTTP: true, Ports: []uint16{inside, portOf(t, listener.Addr().String())}, UserAgent: "Tangkal-Test/1",
-		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")},
+		AllowPrefixes: append(also, netip.MustParsePrefix("127.0.0.2/32")),
 		Resolver:      nameServer(t, zone),
 	})
-	needBrowser(t, c)
-	shot, err := c.Screenshot(t.Context(), server.URL+"/#part")
+	needBrowser(t, h.c)
+	return h
+}
+
+// ownTemp gives the test a temporary directory that the browser's user may
+// enter; the parent of t.TempDir it may not.
+func ownTemp(t *testing.T) string {
+	t.Helper()
+	temp, err := os.MkdirTemp("", "fetch-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-tried:
-	default:
-		t.Error("the page never tried to break out")
+	t.Cleanup(func() { _ = os.RemoveAll(temp) })
+	if err := os.Chmod(temp, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	if n := seen.Load(); n != 0 {
-		t.Errorf("the listener saw %d connections", n)
+	t.Setenv("TMPDIR", temp)
+	return temp
+}
+
+// Whatever the page tries, the browser reaches the page's own server only.
+func TestAScreenshotShowsThePageAndReachesNothingElse(t *testing.T) {
+	temp := ownTemp(t)
+	h := startHostile(t)
+	shot, err := h.c.Screenshot(t.Context(), h.url+"/#part")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if shot.Title != "Halaman uji" || shot.FinalURL != server.URL+"/" || !shot.Complete || !strings.Contains(shot.Browser, "Chrome") {
+	if n := h.seen.Load(); n != 0 || !h.tried.Load() {
+		t.Errorf("the listener saw %d connections; the page tried: %v", n, h.tried.Load())
+	}
+	if shot.Title != "Halaman uji" || shot.FinalURL != h.url+"/" || !shot.Complete || !strings.Contains(shot.Browser, "Chrome") {
 		t.Errorf("title %q, address %q, complete %v, browser %q", shot.Title, shot.FinalURL, shot.Complete, shot.Browser)
 	}
-	if a, _ := agent.Load().(string); !strings.HasSuffix(a, " Tangkal-Test/1") || strings.Contains(a, "Headless") {
+	if a, _ := h.agent.Load().(string); !strings.HasSuffix(a, " Tangkal-Test/1") || strings.Contains(a, "Headless") {
 		t.Errorf("the browser called itself %q", a)
 	}
 	if shot.SHA256 != sha256.Sum256(shot.PNG) || len(shot.PNG) > ScreenshotBytes {
@@ -115,8 +120,43 @@ func TestAScreenshotShowsThePageAndReachesNothingElse(t *testing.T) {
 	if got := color.RGBAModel.Convert(picture.At(640, 1500)); got != (color.RGBA{18, 52, 86, 255}) {
 		t.Errorf("the page is %v, want #123456", got)
 	}
-	if left := profiles(t); len(left) != 0 {
-		t.Errorf("profiles left: %v", left)
+	if left, err := os.ReadDir(temp); len(left) != 0 || err != nil {
+		t.Errorf("left in the temporary directory: %v %v", left, err)
+	}
+}
+
+// The seeded fault: where the guard lets loopback through, the same page does
+// reach the trap, so its attempts are real.
+func TestTheHostilePageReachesTheTrapWithoutTheGuard(t *testing.T) {
+	t.Parallel()
+	h := startHostile(t, loopback, netip.MustParsePrefix("::1/128"))
+	if _, err := h.c.Screenshot(t.Context(), h.url); err != nil {
+		t.Fatal(err)
+	}
+	if h.seen.Load() == 0 {
+		t.Error("the listener saw nothing, so its silence elsewhere proves nothing")
+	}
+}
+
+// A browser must never run as root, nor see our environment.
+func TestTheBrowserIsAnOrdinaryUserWithoutOurEnvironment(t *testing.T) {
+	temp := ownTemp(t)
+	t.Setenv("TANGKAL_SECRET", "not for the browser")
+	script := filepath.Join(temp, "fake-browser")
+	told := "#!/bin/sh\n{ id -u; env; } >&2\n"
+	if err := os.WriteFile(script, []byte(told), 0o755); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	_, err := newClient(t, Config{Browser: script}).Screenshot(t.Context(), "https://a.example/")
+	if !fault.Is(err, "fetch.screenshot") {
+		t.Fatal(err)
+	}
+	_, said, _ := strings.Cut(err.Error(), "it ended: ")
+	if uid, _, _ := strings.Cut(said, "\n"); uid == "" || uid == "0" {
+		t.Errorf("the browser ran as user %q: %v", uid, err)
+	}
+	if strings.Contains(said, "TANGKAL_SECRET") || !strings.Contains(said, "HOME="+temp) {
+		t.Errorf("the browser saw the environment %q", said)
 	}
 }
 
@@ -143,7 +183,7 @@ alert("a dialogue that nobody answers");
 
 func TestAPageThatNeverLoadsIsShownAsItIs(t *testing.T) {
 	t.Parallel()
-	server, c := serve(t, false, Config{BrowserTimeout: 8 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+	server, c := serve(t, false, Config{BrowserTimeout: 15 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hang.png" {
 			<-r.Context().Done()
 			return
