@@ -1,0 +1,339 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/vault"
+)
+
+// A LocationID identifies a location of this instance (UUIDv7).
+type LocationID string
+
+// A Location is where something is. It belongs to the instance and is shared
+// by every report and case that names it.
+type Location struct {
+	ID       LocationID
+	URL      string         // canonical; sealed at rest; "" once erased
+	Platform string         // key of the platform, "" if unknown
+	Kind     canonical.Kind // what it names
+	Broad    []string       // canonical.Broad reasons, sorted; nil for one narrow thing
+}
+
+// Defanged returns the location as it is shown to people: not clickable.
+func (l Location) Defanged() string { return canonical.Defang(l.URL) }
+
+// found is a location on its way into the database.
+type found struct {
+	Location
+	mac    []byte
+	stored bool // has a row already
+	key    vault.WrappedKey
+	sealed []byte
+}
+
+// LocationsTx finds or creates the locations of raw links or handles. Repeats
+// are folded, the order is kept. What cannot be a location is one fault with a
+// part at "/locations/<i>" for each, and nothing is created.
+func (r *Room) LocationsTx(ctx context.Context, tx *db.Tx, raw []string, now time.Time) ([]Location, error) {
+	var c fault.Checker
+	fs := r.parse(&c, raw)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return r.storeLocations(ctx, tx, fs, now)
+}
+
+// FindLocation returns the location of one raw link or handle, or a hidden
+// fault if nobody has named it yet.
+func (r *Room) FindLocation(ctx context.Context, q db.Reader, raw string) (Location, error) {
+	var c fault.Checker
+	fs := r.parse(&c, []string{raw})
+	if err := c.Err(); err != nil {
+		return Location{}, err
+	}
+	if err := known(ctx, q, fs); err != nil {
+		return Location{}, err
+	}
+	if !fs[0].stored {
+		return Location{}, fault.Hidden("location")
+	}
+	return fs[0].Location, nil
+}
+
+// Locations returns the locations with these identifiers, opened, in the order
+// given; unknown ones are left out. The caller has checked that its reader may
+// see them. It costs about 0.1 ms a location.
+func (r *Room) Locations(ctx context.Context, q db.Reader, ids []LocationID) ([]Location, error) {
+	rows := make(map[LocationID]locationRow, len(ids))
+	for part := range slices.Chunk(ids, inMax) {
+		got, err := db.All(ctx, q, scanLocation, `SELECT `+locationColumns+` FROM locations WHERE id IN (`+inList(len(part))+`)`, inArgs(part)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range got {
+			rows[row.ID] = row
+		}
+	}
+	out := make([]Location, 0, len(ids))
+	for _, id := range ids {
+		row, ok := rows[id]
+		if !ok {
+			continue
+		}
+		l, err := r.openLocation(row)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// LocationIDs returns the locations of a report in the order given.
+func (r *Room) LocationIDs(ctx context.Context, q db.Reader, id ID) ([]LocationID, error) {
+	return locationIDs(ctx, q, id)
+}
+
+// Reported returns the reports of a party that name any of the locations, the
+// oldest first, at most n.
+func (r *Room) Reported(ctx context.Context, q db.Reader, party string, ids []LocationID, n int) ([]ID, error) {
+	seen := map[ID]bool{}
+	var out []ID
+	for part := range slices.Chunk(ids, inMax) {
+		args := append(inArgs(part), party, n)
+		got, err := db.All(ctx, q, db.Scalar[ID], fmt.Sprintf(`
+			SELECT DISTINCT r.id FROM report_locations l JOIN reports r ON r.id = l.report_id
+			WHERE l.location_id IN (%s) AND r.party_id = $%d ORDER BY r.id LIMIT $%d`, inList(len(part)), len(args)-1, len(args)), args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range got {
+			if !seen[id] {
+				seen[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out[:min(n, len(out))], nil
+}
+
+// parse reads links and handles, drops repeats and adds a fault for each that
+// is none.
+func (r *Room) parse(c *fault.Checker, raw []string) []found {
+	if len(raw) > MaxLocations {
+		c.Add("/locations", "report.too-many-locations", "Max", MaxLocations, "Got", len(raw))
+		return nil
+	}
+	seen := make(map[string]bool, len(raw))
+	out := make([]found, 0, len(raw))
+	for i, s := range raw {
+		l, err := canonical.Parse(s, r.platforms)
+		if err != nil {
+			addLocationFault(c, fmt.Sprintf("/locations/%d", i), err)
+			continue
+		}
+		if seen[l.Canonical] {
+			continue
+		}
+		seen[l.Canonical] = true
+		out = append(out, found{
+			Location: Location{URL: l.Canonical, Platform: l.Platform, Kind: l.Kind, Broad: l.Broad},
+			mac:      r.vault.MAC("location", []byte(l.Canonical)),
+		})
+	}
+	return out
+}
+
+// addLocationFault says why an input is no location. The reason is a key of
+// the catalogues; the offending part comes quoted and defanged.
+func addLocationFault(c *fault.Checker, pointer string, err error) {
+	e, ok := errors.AsType[*canonical.Error](err)
+	if !ok {
+		c.Add(pointer, "location.bad-host", "Part", "")
+		return
+	}
+	c.Add(pointer, string(e.Reason), "Part", e.Part, "Max", canonical.MaxBytes)
+}
+
+// known fills in what the database holds of fs already.
+func known(ctx context.Context, q db.Reader, fs []found) error {
+	byMAC := make(map[string]*found, len(fs))
+	macs := make([][]byte, 0, len(fs))
+	for i := range fs {
+		byMAC[string(fs[i].mac)] = &fs[i]
+		macs = append(macs, fs[i].mac)
+	}
+	for part := range slices.Chunk(macs, inMax) {
+		rows, err := db.All(ctx, q, scanLocation, `SELECT `+locationColumns+` FROM locations WHERE mac IN (`+inList(len(part))+`)`, inArgs(part)...)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			f := byMAC[string(row.mac)]
+			url := f.URL
+			f.Location, f.stored = row.Location, true
+			f.URL = url // the one spelling, which is what was sealed
+		}
+	}
+	return nil
+}
+
+// sealLocation readies f for storing, under a key of its own, so that one
+// location can be erased alone.
+func (r *Room) sealLocation(f *found) error {
+	key, wrapped, err := r.vault.NewKey()
+	if err != nil {
+		return err
+	}
+	f.ID, f.key = LocationID(db.NewID()), wrapped
+	f.sealed = vault.Seal(key, []byte(f.URL), "location/"+string(f.ID))
+	return nil
+}
+
+// sealUnknown seals what is not in the database yet, outside of the writer,
+// where it would keep others waiting.
+func (r *Room) sealUnknown(ctx context.Context, q db.Reader, fs []found) error {
+	if err := known(ctx, q, fs); err != nil {
+		return err
+	}
+	for i := range fs {
+		if !fs[i].stored {
+			if err := r.sealLocation(&fs[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// storeLocations creates what is missing. Rows are locked in the order of
+// their MACs, so that two reports of the same links cannot wait for each other.
+func (r *Room) storeLocations(ctx context.Context, tx *db.Tx, prepared []found, now time.Time) ([]Location, error) {
+	fs := slices.Clone(prepared) // a transaction may be tried again
+	if err := known(ctx, tx, fs); err != nil {
+		return nil, err
+	}
+	order := make([]*found, 0, len(fs))
+	for i := range fs {
+		if !fs[i].stored {
+			order = append(order, &fs[i])
+		}
+	}
+	slices.SortFunc(order, func(a, b *found) int { return bytes.Compare(a.mac, b.mac) })
+	for _, f := range order {
+		if f.sealed == nil {
+			if err := r.sealLocation(f); err != nil {
+				return nil, err
+			}
+		}
+		if err := insertLocation(ctx, tx, f, now); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Location, len(fs))
+	for i := range fs {
+		out[i] = fs[i].Location
+	}
+	return out, nil
+}
+
+// insertLocation stores f, or takes the identifier of whoever was faster.
+func insertLocation(ctx context.Context, tx *db.Tx, f *found, now time.Time) error {
+	broad, err := json.Marshal(append([]string{}, f.Broad...))
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `
+		INSERT INTO locations (id, mac, key, sealed, platform, kind, broad, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (mac) DO NOTHING`,
+		f.ID, f.mac, []byte(f.key), f.sealed, f.Platform, string(f.Kind), string(broad), db.Micros(now))
+	if err != nil || n == 1 {
+		return err
+	}
+	f.ID, err = db.Value[LocationID](ctx, tx, `SELECT id FROM locations WHERE mac = $1`, f.mac)
+	return err
+}
+
+const locationColumns = `id, mac, key, sealed, platform, kind, broad`
+
+// locationRow is a location as stored.
+type locationRow struct {
+	Location
+	mac    []byte
+	key    []byte
+	sealed []byte
+}
+
+func scanLocation(row db.Row) (locationRow, error) {
+	var l locationRow
+	var broad string
+	if err := row.Scan(&l.ID, &l.mac, &l.key, &l.sealed, &l.Platform, &l.Kind, &broad); err != nil {
+		return l, err
+	}
+	if broad == "[]" {
+		return l, nil
+	}
+	return l, json.Unmarshal([]byte(broad), &l.Broad)
+}
+
+// openLocation unseals a stored location; an erased one has no URL.
+func (r *Room) openLocation(row locationRow) (Location, error) {
+	if len(row.key) == 0 {
+		return row.Location, nil
+	}
+	key, err := r.vault.Unwrap(row.key)
+	if err != nil {
+		return Location{}, fmt.Errorf("open location %s: %w", row.ID, err)
+	}
+	url, err := vault.Unseal(key, row.sealed, "location/"+string(row.ID))
+	if err != nil {
+		return Location{}, fmt.Errorf("open location %s: %w", row.ID, err)
+	}
+	row.URL = string(url)
+	return row.Location, nil
+}
+
+// inMax is how many values one IN list takes.
+const inMax = 100
+
+// inList returns the placeholders of an IN list of at most inMax values. Its
+// length is one of a few, so that the database meets few statements.
+func inList(n int) string {
+	var b strings.Builder
+	for i := range inSize(n) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	return b.String()
+}
+
+// inArgs returns the values for inList; the last fills up.
+func inArgs[T any](values []T) []any {
+	args := make([]any, inSize(len(values)))
+	for i := range args {
+		args[i] = values[min(i, len(values)-1)]
+	}
+	return args
+}
+
+func inSize(n int) int {
+	for _, size := range []int{1, 10} {
+		if n <= size {
+			return size
+		}
+	}
+	return inMax
+}
