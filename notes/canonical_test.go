@@ -14,6 +14,7 @@ import (
 // The integers of the number table and the examples of RFC 8785, sections
 // 3.2.2 and 3.2.3; fractions of that table are refused, see below.
 func TestCanonicalFollowsRFC8785(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ rule, in, want string }{
 		{"whitespace goes, section 3.2.1", "{ \"b\" : [ 1 , 2 ] ,\n\t\"a\" : { } }", `{"a":{},"b":[1,2]}`},
 		{"literals, section 3.2.2.1", `[null, true, false]`, `[null,true,false]`},
@@ -43,6 +44,7 @@ func TestCanonicalFollowsRFC8785(t *testing.T) {
 }
 
 func TestCanonicalRefusesWhatTwoReadersCouldReadDifferently(t *testing.T) {
+	t.Parallel()
 	type loop struct{ Next any }
 	endless := &loop{}
 	endless.Next = endless
@@ -92,6 +94,7 @@ func TestCanonicalRefusesWhatTwoReadersCouldReadDifferently(t *testing.T) {
 }
 
 func TestCanonicalAllowsExactlyItsLimits(t *testing.T) {
+	t.Parallel()
 	deep := []byte(strings.Repeat("[", 32) + strings.Repeat("]", 32))
 	large := []byte(`"` + strings.Repeat("a", MaxBytes-2) + `"`)
 	for _, in := range [][]byte{deep, large} {
@@ -103,6 +106,7 @@ func TestCanonicalAllowsExactlyItsLimits(t *testing.T) {
 }
 
 func TestDigestIsSHA256OverKindAndBytes(t *testing.T) {
+	t.Parallel()
 	// printf 'tangkal/notice/v1\n{}' | sha256sum
 	const want = "f203fa2dc2ee4597a41044ed494cc38aaef3b27e5798e80db7aa8df413cec633"
 	if got := Hex(Digest(KindNotice, []byte(`{}`))); got != want {
@@ -111,6 +115,7 @@ func TestDigestIsSHA256OverKindAndBytes(t *testing.T) {
 }
 
 func TestTimeIsUTCToTheSecond(t *testing.T) {
+	t.Parallel()
 	wib := time.FixedZone("WIB", 7*3600)
 	at := At(time.Date(2026, 11, 19, 8, 26, 0, 999, wib))
 	got, err := json.Marshal(at)
@@ -133,6 +138,7 @@ func TestTimeIsUTCToTheSecond(t *testing.T) {
 
 // RFC 6962, section 2.1, by hand for three leaves.
 func TestRootIsTheMerkleTreeHashOfRFC6962(t *testing.T) {
+	t.Parallel()
 	a, b, c := [32]byte{1}, [32]byte{2}, [32]byte{3}
 	leaf := func(d [32]byte) string { return fmt.Sprintf("%x", sha(0, d[:])) }
 	node := func(l, r string) string { return fmt.Sprintf("%x", sha(1, unhex(t, l), unhex(t, r))) }
@@ -154,6 +160,7 @@ func TestRootIsTheMerkleTreeHashOfRFC6962(t *testing.T) {
 // The vector was made with openssl and the key 00 01 .. 1f:
 // openssl dgst -sha256 -mac HMAC -macopt hexkey:0001..1f
 func TestCommitIsHMACWithTheSaltAsKey(t *testing.T) {
+	t.Parallel()
 	var salt [32]byte
 	for i := range salt {
 		salt[i] = byte(i)

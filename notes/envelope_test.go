@@ -85,6 +85,7 @@ func signedOrder(t testing.TB) Signed {
 }
 
 func TestSignedExamplesVerifyAndKeepTheirBytes(t *testing.T) {
+	t.Parallel()
 	answer := example(t, "answer-done")
 	answer.by(StepAnswered, "platform-client", "01:26")
 	sealAs(t, &answer, "platform")
@@ -121,6 +122,7 @@ func TestSignedExamplesVerifyAndKeepTheirBytes(t *testing.T) {
 }
 
 func TestThreeOfTheProposersAndAJudgeMaySign(t *testing.T) {
+	t.Parallel()
 	s := example(t, "notice-id-order")
 	s.by(StepProposed, "ratna", "01:20")
 	s.by(StepApproved, "sari", "01:21")
@@ -134,6 +136,7 @@ func TestThreeOfTheProposersAndAJudgeMaySign(t *testing.T) {
 }
 
 func TestEnvelopeSurvivesLibrariesThatEscapeAndIndent(t *testing.T) {
+	t.Parallel()
 	s := example(t, "notice-eu-order")
 	if !bytes.ContainsAny(s.Document, "<&") {
 		t.Fatal("the example has nothing that a library would escape")
@@ -262,6 +265,7 @@ var tamperings = []tampering{
 }
 
 func TestEachForgeryIsRefusedForItsReason(t *testing.T) {
+	t.Parallel()
 	for _, f := range tamperings {
 		s := signedOrder(t)
 		f.do(t, &s)
@@ -278,6 +282,7 @@ func TestEachForgeryIsRefusedForItsReason(t *testing.T) {
 }
 
 func TestApprovalLaterThanIssueIsNamed(t *testing.T) {
+	t.Parallel()
 	s := signedOrder(t)
 	rebuilt(t, &s, "ministry", proposed, approved, [3]string{"issued", "bagus", "01:27"})
 	var bad *InvalidError
@@ -287,6 +292,7 @@ func TestApprovalLaterThanIssueIsNamed(t *testing.T) {
 }
 
 func TestResolverThatGivesAnotherKeyIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	s := signedOrder(t)
 	err := Verify(s, func(id string) (Key, error) {
 		k, err := castKeys(id)
@@ -301,6 +307,7 @@ func TestResolverThatGivesAnotherKeyIsNotTrusted(t *testing.T) {
 // T11 of the threat model: no mutated or truncated order verifies, unless what
 // came out is the order itself.
 func TestNoMutatedOrderVerifies(t *testing.T) {
+	t.Parallel()
 	raw, err := signedOrder(t).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -319,6 +326,7 @@ func TestNoMutatedOrderVerifies(t *testing.T) {
 }
 
 func TestParseSignedRefusesWhatIsNotAnEnvelope(t *testing.T) {
+	t.Parallel()
 	good, err := signedOrder(t).Encode()
 	if err != nil {
 		t.Fatal(err)

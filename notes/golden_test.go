@@ -63,6 +63,7 @@ func golden(t *testing.T, file string, got []byte) {
 }
 
 func TestEveryExampleKeepsItsBytesAndDigest(t *testing.T) {
+	t.Parallel()
 	perKind := map[Kind]int{}
 	digests := map[string]string{}
 	for name, raw := range examples(t) {
@@ -92,6 +93,7 @@ func TestEveryExampleKeepsItsBytesAndDigest(t *testing.T) {
 }
 
 func TestGoTypesWriteExamplesBackByteForByte(t *testing.T) {
+	t.Parallel()
 	for name, raw := range examples(t) {
 		into, ok := newDocument(kindOf(name))
 		if !ok {
@@ -141,6 +143,7 @@ func newDocument(k Kind) (any, bool) {
 // The examples use every member that a schema knows, so that a member renamed
 // in the Go types or in a schema cannot pass unseen.
 func TestExamplesUseEveryMemberOfTheSchemas(t *testing.T) {
+	t.Parallel()
 	used := map[Kind]map[string]bool{}
 	for name, raw := range examples(t) {
 		var v any
@@ -213,6 +216,7 @@ func walkSchema(v any, visit func(map[string]any)) {
 }
 
 func TestAnExampleChangedAnywhereHasAnotherDigest(t *testing.T) {
+	t.Parallel()
 	for name, raw := range examples(t) {
 		canon, err := Canonical(raw)
 		if err != nil {
@@ -235,6 +239,7 @@ func TestAnExampleChangedAnywhereHasAnotherDigest(t *testing.T) {
 }
 
 func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
 	if err := Validate("order", []byte(`{}`)); !errors.Is(err, ErrKind) {
 		t.Errorf("Validate(order) = %v, want %v", err, ErrKind)
 	}

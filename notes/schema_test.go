@@ -149,6 +149,7 @@ var leaves = []change{
 }
 
 func TestEachFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
+	t.Parallel()
 	docs := examples(t)
 	for _, c := range slices.Concat(orders, others, leaves) {
 		name := fmt.Sprintf("%s %s = %v", c.base, c.pointer, c.value)
@@ -167,6 +168,7 @@ func TestEachFaultIsNamedWithItsPlaceAndWhatWouldBeRight(t *testing.T) {
 }
 
 func TestSizesOfKindsAreKept(t *testing.T) {
+	t.Parallel()
 	pad := strings.Repeat(" ", MaxWebhookBytes) + "{}"
 	for k, raw := range map[Kind]string{KindLeaf: pad, KindWebhook: pad} {
 		if err := Validate(k, []byte(raw)); !errors.Is(err, ErrSize) {
@@ -223,6 +225,7 @@ func set(v any, path []string, value any) any {
 // address, content or free text, because every string is an enumeration or has
 // a pattern that leaves no room for dots, spaces or slashes.
 func TestLeafHasNoRoomForFreeText(t *testing.T) {
+	t.Parallel()
 	for _, s := range leafStrings(t) {
 		pattern, _ := s["pattern"].(string)
 		if pattern == "" {
@@ -242,6 +245,7 @@ func TestLeafHasNoRoomForFreeText(t *testing.T) {
 }
 
 func TestEveryLeafFieldNamesTheFigureThatUsesIt(t *testing.T) {
+	t.Parallel()
 	raw, err := Schemas.ReadFile("schema/leaf.json")
 	if err != nil {
 		t.Fatal(err)
@@ -310,6 +314,7 @@ func schemaDoc(t *testing.T, file string) map[string]any {
 
 // Every object refuses members it does not know, and everything is described.
 func TestSchemasAreClosedAndDescribed(t *testing.T) {
+	t.Parallel()
 	files, err := Schemas.ReadDir("schema")
 	if err != nil {
 		t.Fatal(err)
@@ -327,6 +332,7 @@ func TestSchemasAreClosedAndDescribed(t *testing.T) {
 }
 
 func TestTermsOfTheSchemasAreThoseOfThePackage(t *testing.T) {
+	t.Parallel()
 	defs := schemaDoc(t, "common.json")["$defs"].(map[string]any)
 	want := map[string][]string{
 		"ground":     names(Grounds()),

@@ -53,6 +53,7 @@ func signed(t testing.TB, at time.Time, by ...HookSigner) http.Header {
 }
 
 func TestWebhookVerifiesWithThePublicLibrary(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	h := signed(t, now, signer("a"))
 	lib, err := standardwebhooks.NewWebhook(FormatHookSecret(testSecret("a")))
@@ -77,6 +78,7 @@ func TestWebhookVerifiesWithThePublicLibrary(t *testing.T) {
 
 // The example of the Standard Webhooks specification and libraries.
 func TestWebhookExampleOfTheSpecification(t *testing.T) {
+	t.Parallel()
 	secret, err := ParseHookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +95,7 @@ func TestWebhookExampleOfTheSpecification(t *testing.T) {
 }
 
 func TestWebhookWithAnyByteFlippedIsRefused(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_795_000_000, 0)
 	good := signed(t, now, signer("a"))
 	if _, err := VerifyHook(good, []byte(hookBody), now, receiver("a")); err != nil {
@@ -122,6 +125,7 @@ func TestWebhookWithAnyByteFlippedIsRefused(t *testing.T) {
 }
 
 func TestWebhookOfAnotherTimeIsRefused(t *testing.T) {
+	t.Parallel()
 	at := time.Unix(1_795_000_000, 0)
 	h := signed(t, at, signer("a"))
 	for shift, want := range map[time.Duration]error{
@@ -141,6 +145,7 @@ func TestWebhookOfAnotherTimeIsRefused(t *testing.T) {
 }
 
 func TestWebhookForAnotherEndpointIsRefused(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_795_000_000, 0)
 	h := signed(t, now, signer("a"))
 	mixed := HookKeys{Public: []ed25519.PublicKey{testPublic("b")}, Secrets: [][]byte{testSecret("a")}}
@@ -152,6 +157,7 @@ func TestWebhookForAnotherEndpointIsRefused(t *testing.T) {
 }
 
 func TestWebhookSurvivesRotation(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_795_000_000, 0)
 	tests := []struct {
 		what  string
@@ -176,6 +182,7 @@ func TestWebhookSurvivesRotation(t *testing.T) {
 }
 
 func TestWebhookHeadersMustBeWhole(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_795_000_000, 0)
 	for what, change := range map[string]func(http.Header){
 		"no id":             func(h http.Header) { h.Del(HeaderHookID) },
@@ -207,6 +214,7 @@ func TestWebhookHeadersMustBeWhole(t *testing.T) {
 }
 
 func TestHookKeysReadBackWhatTheyWrite(t *testing.T) {
+	t.Parallel()
 	private, public, secret := testKey("a"), testPublic("a"), testSecret("a")
 	if got, err := ParseHookPrivate(FormatHookPrivate(private)); err != nil || !got.Equal(private) {
 		t.Errorf("private key: %v", err)
