@@ -85,7 +85,6 @@ func (s *Sessions) Pop(ctx context.Context, key string) string {
 	return s.manager.PopString(ctx, key)
 }
 
-
 // sessionStore keeps sessions as rows. It implements scs.CtxStore.
 type sessionStore struct{ auth *Auth }
 

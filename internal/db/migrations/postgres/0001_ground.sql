@@ -187,7 +187,8 @@ CREATE TABLE endpoints (
   active BOOLEAN NOT NULL,
   created_at BIGINT NOT NULL,
   last_ok_at BIGINT,
-  failing_since BIGINT
+  failing_since BIGINT,
+  retry_at BIGINT
 );
 CREATE INDEX endpoints_party ON endpoints (party_id);
 

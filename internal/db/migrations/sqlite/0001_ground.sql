@@ -187,7 +187,8 @@ CREATE TABLE endpoints (
   active BOOLEAN NOT NULL,
   created_at INTEGER NOT NULL,
   last_ok_at INTEGER,
-  failing_since INTEGER
+  failing_since INTEGER,
+  retry_at INTEGER
 );
 CREATE INDEX endpoints_party ON endpoints (party_id);
 

@@ -1,0 +1,169 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/notes"
+)
+
+// A State is how far a delivery is.
+type State string
+
+// The states of a delivery.
+const (
+	Waiting  State = "waiting"
+	Accepted State = "accepted" // the receiver answered 2xx; no proof that anybody read it
+	GivenUp  State = "given-up"
+)
+
+// A Delivery is one message to one endpoint.
+type Delivery struct {
+	ID         string
+	Endpoint   string
+	Seq        int64 // its feed entry
+	Type       string
+	Object     string
+	ObjectID   string
+	Ref        string
+	State      State
+	Attempts   int
+	NextAt     time.Time
+	CreatedAt  time.Time
+	DoneAt     time.Time
+	LastStatus int
+	LastError  string
+}
+
+// An Attempt is one try of a delivery.
+type Attempt struct {
+	N      int
+	At     time.Time
+	Status int
+	Error  string
+	TookMS int
+}
+
+const deliveryColumns = `id, endpoint_id, seq, type, object, object_id, ref, state, attempts, next_at, created_at, done_at, COALESCE(last_status, 0), last_error`
+
+func scanDelivery(row db.Row) (Delivery, error) {
+	var d Delivery
+	err := row.Scan(&d.ID, &d.Endpoint, &d.Seq, &d.Type, &d.Object, &d.ObjectID, &d.Ref, &d.State, &d.Attempts,
+		db.Time(&d.NextAt), db.Time(&d.CreatedAt), db.Time(&d.DoneAt), &d.LastStatus, db.Text(&d.LastError))
+	return d, err
+}
+
+// Subscription makes deliveries of entries: one for each active endpoint of
+// each party in the audience that asked for the type.
+func (o *Outbox) Subscription() feed.Subscription {
+	return feed.Subscription{Name: "outbox", Do: o.onEntry}
+}
+
+// administers reports whether entries about the noun are a party's own
+// housekeeping, which its pages show and its machines need not hear of.
+func administers(noun string) bool {
+	switch noun {
+	case "webhook", "api-key", "key", "person", "invitation", "party":
+		return true
+	default:
+		return false
+	}
+}
+
+func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry) error {
+	if administers(e.Object) && e.Kind != testEvent {
+		return nil
+	}
+	for _, p := range e.Audience {
+		if p == feed.Everyone {
+			continue
+		}
+		endpoints, err := db.All(ctx, tx, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE party_id = $1 AND active = TRUE`, p)
+		if err != nil {
+			return err
+		}
+		for _, to := range endpoints {
+			if e.Kind == testEvent && e.ObjectID != to.ID || e.Kind != testEvent && !to.wants(e.Kind) {
+				continue
+			}
+			if err := o.enqueue(ctx, tx, to, e); err != nil {
+				return fmt.Errorf("enqueue for endpoint %s: %w", to.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Entry) error {
+	id := db.NewID()
+	body, err := notes.Canonical(notes.Webhook{
+		V: 1, ID: id, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
+		URL: o.BaseURL + "/api/v1/" + plural(e.Object) + "/" + e.ObjectID, Sequence: e.Seq,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
+		id, to.ID, to.Party, e.Seq, e.Kind, e.Object, e.ObjectID, e.Ref, body, db.Micros(o.Clock.Now())); err != nil {
+		return err
+	}
+	tx.AfterCommit(o.due.Wake)
+	return nil
+}
+
+// plural returns the noun as the API's paths have it.
+func plural(noun string) string {
+	switch noun {
+	case "party":
+		return "parties"
+	case "person":
+		return "people"
+	default:
+		return noun + "s"
+	}
+}
+
+// Deliveries returns the deliveries to one endpoint of by's party, the newest
+// first, before the given sequence number (0: from the end), at most n.
+func (o *Outbox) Deliveries(ctx context.Context, by party.Actor, endpoint string, before int64, n int) ([]Delivery, error) {
+	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+		return nil, err
+	}
+	if before <= 0 {
+		before = 1 << 62
+	}
+	return db.All(ctx, o.DB, scanDelivery, `
+		SELECT `+deliveryColumns+` FROM deliveries WHERE party_id = $1 AND endpoint_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`,
+		by.Party, endpoint, before, n)
+}
+
+// Attempts returns every try of a delivery of by's party, oldest first.
+func (o *Outbox) Attempts(ctx context.Context, by party.Actor, delivery string) ([]Attempt, error) {
+	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+		return nil, err
+	}
+	owner, err := db.Value[string](ctx, o.DB, `SELECT party_id FROM deliveries WHERE id = $1`, delivery)
+	if err != nil || party.ID(owner) != by.Party {
+		return nil, fault.Hidden("delivery")
+	}
+	return db.All(ctx, o.DB, func(row db.Row) (Attempt, error) {
+		var a Attempt
+		err := row.Scan(&a.N, db.Time(&a.At), &a.Status, &a.Error, &a.TookMS)
+		return a, err
+	}, `SELECT n, at, status, error, took_ms FROM delivery_attempts WHERE delivery_id = $1 ORDER BY n LIMIT 500`, delivery)
+}
+
+// Of returns the deliveries about one object, oldest first: the proof of what
+// was sent when. The caller has checked that the reader may see the object.
+func Of(ctx context.Context, r db.Reader, object, id string) ([]Delivery, error) {
+	return db.All(ctx, r, scanDelivery, `
+		SELECT `+deliveryColumns+` FROM deliveries WHERE object = $1 AND object_id = $2 ORDER BY seq, id LIMIT 500`, object, id)
+}

@@ -1,0 +1,236 @@
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/feed"
+)
+
+const (
+	// maxSenders bounds how many endpoints are served at once.
+	maxSenders = 64
+	// sweepEvery is the safety net under the wake-ups.
+	sweepEvery = time.Second
+	// keenFor is how long a message is tried often: the 75 h that a receiver
+	// may count on (threat T19), and a little more. Then daily.
+	keenFor = 76 * time.Hour
+	// giveUpAfter ends the daily tries.
+	giveUpAfter = 30 * 24 * time.Hour
+	// sendTimeout bounds one attempt.
+	sendTimeout = 15 * time.Second
+	// perTurn is how many deliveries one turn of a sender makes, so that its
+	// place is given back now and then.
+	perTurn = 200
+)
+
+// keen is the wait after each failed attempt in a row, the last one again and
+// again.
+var keen = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
+
+// backoff returns when to try again after the n-th attempt in a row failed, or
+// false to give up. age is how long the message has waited; jitter is in
+// [0, 1) and spreads the herd by up to a tenth.
+func backoff(n int, age time.Duration, jitter float64) (time.Duration, bool) {
+	wait := keen[min(max(n, 1), len(keen))-1]
+	if age > keenFor {
+		wait = 24 * time.Hour
+	}
+	if age > giveUpAfter {
+		return 0, false
+	}
+	return wait + time.Duration(jitter*float64(wait)/10), true
+}
+
+// Run sends what is due until ctx ends, and waits for the attempts in flight.
+func (o *Outbox) Run(ctx context.Context) error {
+	wake, stop := o.due.Listen()
+	defer stop()
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	busy := &inFlight{ids: make(map[string]bool)}
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		ids, err := o.dueEndpoints(ctx)
+		if err != nil && ctx.Err() == nil {
+			o.Log.ErrorContext(ctx, "outbox", "error", err)
+		}
+		for _, id := range ids {
+			if !busy.take(id) {
+				continue
+			}
+			senders.Go(func() {
+				defer busy.give(id)
+				if err := o.serve(ctx, id); err != nil && ctx.Err() == nil {
+					o.Log.ErrorContext(ctx, "outbox", "endpoint", id, "error", err)
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// inFlight knows which endpoints are being served here.
+type inFlight struct {
+	mu  sync.Mutex
+	ids map[string]bool // guarded by mu
+}
+
+func (f *inFlight) take(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ids[id] || len(f.ids) >= maxSenders {
+		return false
+	}
+	f.ids[id] = true
+	return true
+}
+
+func (f *inFlight) give(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.ids, id)
+}
+
+func (o *Outbox) dueEndpoints(ctx context.Context) ([]string, error) {
+	return db.All(ctx, o.DB, db.Scalar[string], `
+		SELECT e.id FROM endpoints e
+		WHERE e.active = TRUE AND (e.retry_at IS NULL OR e.retry_at <= $1)
+			AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting' AND d.next_at <= $1)
+		ORDER BY e.last_ok_at NULLS FIRST, e.id LIMIT $2`, db.Micros(o.Clock.Now()), 2*maxSenders)
+}
+
+// serve makes due deliveries to one endpoint, one after the other, until none
+// is due, one fails or the turn is over.
+func (o *Outbox) serve(ctx context.Context, id string) error {
+	for range perTurn {
+		if ctx.Err() != nil {
+			return nil
+		}
+		now := o.Clock.Now()
+		d, body, e, found, err := o.claim(ctx, id, now)
+		if err != nil || !found {
+			return err
+		}
+		keys, err := o.keys(e, now)
+		if err != nil {
+			return err
+		}
+		attempt, cancel := context.WithTimeout(ctx, sendTimeout)
+		result := o.Send(attempt, Message{ID: d.ID, URL: e.URL, Body: body, Keys: keys, At: now})
+		cancel()
+		if err := o.finish(context.WithoutCancel(ctx), d, now, result); err != nil {
+			return err
+		}
+		if result.Down() {
+			return nil
+		}
+	}
+	o.due.Wake()
+	return nil
+}
+
+// claim takes the next due delivery of an endpoint. The claim pushes the row's
+// next try past the attempt's own time limit: another node does not send it
+// meanwhile, and a crash brings it back.
+func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d Delivery, body []byte, e Endpoint, found bool, err error) {
+	err = o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		found = false
+		e, err = db.One(ctx, tx, scanEndpoint, `
+			SELECT `+endpointColumns+` FROM endpoints e
+			WHERE id = $1 AND active = TRUE AND (retry_at IS NULL OR retry_at <= $2) FOR UPDATE SKIP LOCKED`, endpoint, db.Micros(now))
+		if err == db.ErrAbsent {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d, err = db.One(ctx, tx, scanDelivery, `
+			SELECT `+deliveryColumns+` FROM deliveries WHERE endpoint_id = $1 AND state = 'waiting' AND next_at <= $2
+			ORDER BY seq LIMIT 1 FOR UPDATE`, endpoint, db.Micros(now))
+		if err == db.ErrAbsent {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if body, err = db.Value[[]byte](ctx, tx, `SELECT body FROM deliveries WHERE id = $1`, d.ID); err != nil {
+			return err
+		}
+		found = true
+		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(2*sendTimeout)))
+		return err
+	})
+	d.Attempts++
+	return d, body, e, found, err
+}
+
+// finish records an attempt and what follows from it, in one transaction. The
+// feed learns of the first acceptance and of giving up, so that a notice's
+// proof of delivery is on record.
+func (o *Outbox) finish(ctx context.Context, d Delivery, at time.Time, r Result) error {
+	now := o.Clock.Now()
+	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO delivery_attempts (delivery_id, n, at, status, error, took_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			d.ID, d.Attempts, db.Micros(at), r.Status, r.Error, r.Took.Milliseconds()); err != nil {
+			return err
+		}
+		if r.OK() {
+			return o.accepted(ctx, tx, d, r, now)
+		}
+		return o.failed(ctx, tx, d, r, now)
+	})
+}
+
+func (o *Outbox) accepted(ctx context.Context, tx *db.Tx, d Delivery, r Result, now time.Time) error {
+	if _, err := tx.Exec(ctx, `UPDATE endpoints SET last_ok_at = $2, failing_since = NULL, retry_at = NULL WHERE id = $1`, d.Endpoint, db.Micros(now)); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'accepted', done_at = $2, last_status = $3, last_error = NULL WHERE id = $1 AND state = 'waiting'`,
+		d.ID, db.Micros(now), r.Status)
+	if err != nil || n == 0 {
+		return err
+	}
+	return o.news(ctx, tx, d, "delivery.accepted", now)
+}
+
+func (o *Outbox) failed(ctx context.Context, tx *db.Tx, d Delivery, r Result, now time.Time) error {
+	wait, again := backoff(d.Attempts, now.Sub(d.CreatedAt), rand.Float64()) //nolint:gosec // spreads load, guards nothing
+	if !again {
+		if _, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'given-up', done_at = $2, last_status = $3, last_error = $4 WHERE id = $1`,
+			d.ID, db.Micros(now), r.Status, r.Error); err != nil {
+			return err
+		}
+		return o.news(ctx, tx, d, "delivery.given-up", now)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
+		d.ID, db.Micros(now.Add(wait)), r.Status, r.Error); err != nil {
+		return err
+	}
+	if !r.Down() {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `UPDATE endpoints SET failing_since = COALESCE(failing_since, $2), retry_at = $3 WHERE id = $1`,
+		d.Endpoint, db.Micros(now), db.Micros(now.Add(wait)))
+	return err
+}
+
+// news tells later rooms about a delivery. It has no audience: it is not sent
+// anywhere itself.
+func (o *Outbox) news(ctx context.Context, tx *db.Tx, d Delivery, kind string, now time.Time) error {
+	_, err := o.Feed.Record(ctx, tx, feed.Event{
+		Kind: kind, Object: d.Object, ObjectID: d.ObjectID, Ref: d.Ref, At: now,
+		Data: map[string]any{"delivery": d.ID, "type": d.Type, "attempts": d.Attempts},
+	})
+	return err
+}
