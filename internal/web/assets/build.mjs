@@ -28,7 +28,8 @@ const kit = () => {
   }
   keep.forEach((n) => names.delete(n));
   // Words of ours or of Tailwind that happen to be names of the kit.
-  ['css', 'sr-only', 'collapsible', 'dialog'].forEach((n) => names.delete(n));
+  for (const [, n] of fs.readFileSync(path.join(here, 'tangkal.css'), 'utf8').matchAll(/\.([a-z][a-z-]*)/g)) names.delete(n);
+  ['sr-only', 'dialog'].forEach((n) => names.delete(n));
   return names;
 };
 

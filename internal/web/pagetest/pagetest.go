@@ -32,7 +32,7 @@ func Render(t *testing.T, name string, c templ.Component) string {
 }
 
 // key matches a catalogue key that had no text and is shown as itself.
-var key = regexp.MustCompile(`\b(ui|web|home|report|receipt|signin|fault|case|notice|admin|inbox|approval|queue)\.[a-z0-9-]+(\.[a-z0-9-]+)*\b`)
+var key = regexp.MustCompile(`\b(ui|public|web|home|report|receipt|signin|fault|case|notice|admin|inbox|approval|queue)\.[a-z0-9-]+(\.[a-z0-9-]+)*\b`)
 
 // Check fails the test for every inline style or script, double id, control or
 // image without a name, link that runs code, and text that a catalogue lacks.

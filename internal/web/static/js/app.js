@@ -90,6 +90,7 @@ function countShift(e) {
 
 const presses = [
   ['[data-theme-toggle]', () => nextTheme()],
+  ['[data-lang]', (a) => remember('lang', a.lang)],
   ['[data-copy]', (b) => copy(b)],
   ['[data-save]', (b) => save(b)],
   ['[data-print]', () => print()],
