@@ -43,7 +43,7 @@ type Leaf struct {
 
 // LeafPack names the jurisdiction's data that applied.
 type LeafPack struct {
-	Version string `json:"version"`
+	Version int    `json:"version"`
 	Digest  string `json:"digest"`
 }
 
@@ -181,8 +181,8 @@ type LeafFreeze struct {
 
 // LeafPackChange records that a jurisdiction's data changed.
 type LeafPackChange struct {
-	From        string   `json:"from"`
-	To          string   `json:"to"`
+	From        int      `json:"from"`
+	To          int      `json:"to"`
 	Digest      string   `json:"digest"`
 	EffectiveAt Time     `json:"effective_at"`
 	Persons     int      `json:"persons"`

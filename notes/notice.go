@@ -59,8 +59,8 @@ type Party struct {
 
 // Pack names the version of the jurisdiction's data that applied.
 type Pack struct {
-	Code    string `json:"code"`
-	Version string `json:"version"`
+	Code    string `json:"code"` // as eu-tco
+	Version int    `json:"version"`
 	Digest  string `json:"digest"` // SHA-256 of the pack file, hex
 }
 
