@@ -115,8 +115,8 @@ func (c BarChart) top() int64 {
 		highest = max(highest, sum)
 	}
 	for step := int64(1); ; step *= 10 {
-		for _, m := range []int64{4, 8, 12, 20, 40} {
-			if m*step >= highest {
+		for _, m := range []int64{4, 8, 10, 12, 16, 20, 24, 32, 40} {
+			if m*step >= highest && m*step%4 == 0 {
 				return m * step
 			}
 		}
@@ -186,9 +186,13 @@ func (s Shares) rects() []shareRect {
 	}
 	out := make([]shareRect, 0, len(s.Parts))
 	var x float64
-	for _, p := range s.Parts {
+	for i, p := range s.Parts {
 		w := float64(p.Value) / float64(max(whole, 1)) * 100
-		out = append(out, shareRect{percent(x), percent(max(w-0.4, 0)), percent(x + w/2), p, w >= 6})
+		gap := 0.4
+		if i == len(s.Parts)-1 {
+			gap = 0
+		}
+		out = append(out, shareRect{percent(x), percent(max(w-gap, 0)), percent(x + w/2), p, w >= 6})
 		x += w
 	}
 	return out

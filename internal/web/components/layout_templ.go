@@ -2118,7 +2118,7 @@ func topBar(c ConsolePage) templ.Component {
 				}
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 171, "</nav><div class=\"ml-auto flex items-center gap-2\"><button type=\"button\" class=\"flex h-8 cursor-pointer items-center gap-2 whitespace-nowrap rounded-md border border-line bg-canvas px-2.5 text-13 text-ink3 lg:w-64\" aria-keyshortcuts=\"Control+K\" data-open=\"cmdk\" data-script-only>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 171, "</nav><div class=\"ml-auto flex items-center gap-2\"><button type=\"button\" class=\"flex h-8 cursor-pointer items-center gap-2 whitespace-nowrap rounded-md border border-line bg-canvas px-2.5 text-13 text-ink3 lg:w-72\" aria-keyshortcuts=\"Control+K\" data-open=\"cmdk\" data-script-only>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

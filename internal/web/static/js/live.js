@@ -14,9 +14,12 @@ let lastUpdate = new Date();
 let lost = false;
 let cursor = ''; // of the last event this tab heard, for when it takes over
 
+// In the viewer's zone, which the clock of the top bar names.
 const time = (date) => {
-  const text = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-  return document.documentElement.lang === 'id' ? text.replace(':', '.') : text;
+  const clock = document.querySelector('[data-clock="now"]');
+  const options = { hour: '2-digit', minute: '2-digit', timeZone: clock?.dataset.zone || undefined };
+  const text = date.toLocaleTimeString('en-GB', options);
+  return `${document.documentElement.lang === 'id' ? text.replace(':', '.') : text} ${clock?.dataset.zoneShort ?? ''}`.trim();
 };
 
 function setLost(now) {

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/web/components"
+	"github.com/tangkal/tangkal/internal/web/static"
+)
+
+// browser starts Chromium with a page of its own. Machines without one skip
+// the test, except in CI.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("no chromium on this machine")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	ctx, late := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(late)
+	return ctx
+}
+
+// complaints gathers what the page's console says is wrong.
+func complaints(ctx context.Context) func() []string {
+	var mu sync.Mutex
+	var said []string
+	add := func(s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, s)
+	}
+	chromedp.ListenTarget(ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			add(e.ExceptionDetails.Error())
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.APITypeError {
+				add(fmt.Sprint(string(e.Args[0].Value), e.Args[0].Description))
+			}
+		}
+	})
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), said...)
+	}
+}
+
+// desk serves one console page with an htmx button, behind the real headers.
+func desk(t *testing.T) *httptest.Server {
+	t.Helper()
+	p := i18n.For(i18n.ID)
+	page := components.ConsolePage{
+		Page: components.Page{P: p, Title: "Triase", Path: "/", Now: reported}, Seat: components.SeatAgency,
+		Party: components.Party{Name: "Dit. Tangkal Daring", Kind: "Lembaga"}, Person: components.Person{Name: "Ratna S.", Initials: "RS", SignOut: "/out"},
+		Crumbs: []components.Crumb{{Label: "Triase"}}, Find: "/find",
+	}
+	body := templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := io.WriteString(w, `<h1>Triase</h1><button id="load" hx-get="/part" hx-target="#into" data-key="R">muat</button><div id="into"></div>
+			<span class="seg" role="radiogroup" aria-label="G1" data-key="1" data-key-cycle><input type="radio" name="g" value="yes" aria-label="ya"><input type="radio" name="g" value="no" aria-label="tidak"></span>
+			<div data-safe data-reveal="0" id="safe">media</div>`)
+		return err
+	})
+	mux := http.NewServeMux()
+	mux.Handle("GET "+static.Prefix, static.Handler())
+	mux.HandleFunc("GET /part", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `<b id="came">datang</b>`) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		_ = components.Console(page).Render(templ.WithChildren(r.Context(), body), w)
+	})
+	h, err := Secure("", mux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// at returns the server's address under the name that browsers trust with
+// cryptography.
+func at(s *httptest.Server) string {
+	return strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+}
+
+func TestTheConsoleWorksUnderItsPolicy(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	wrong := complaints(ctx)
+	var came, answer, revealed, hidden string
+	var open bool
+	space := func(kind string) chromedp.Action {
+		return chromedp.Evaluate(`document.body.dispatchEvent(new KeyboardEvent("`+kind+`", {code: "Space", key: " ", bubbles: true}))`, nil)
+	}
+	err := chromedp.Run(ctx,
+		chromedp.Navigate(at(desk(t))),
+		chromedp.WaitReady("html.js"),
+		chromedp.Poll(`window.htmx && document.querySelector("#load").matches("[data-htmx-powered]")`, nil),
+		chromedp.KeyEvent("r"), // clicks the button, which swaps a fragment in
+		chromedp.WaitVisible("#came"),
+		chromedp.Text("#came", &came),
+		chromedp.KeyEvent("1"), chromedp.KeyEvent("1"),
+		chromedp.Evaluate(`document.querySelector("[name=g]:checked").value`, &answer),
+		space("keydown"), chromedp.Evaluate(`document.querySelector("#safe").dataset.reveal`, &revealed),
+		space("keyup"), chromedp.Evaluate(`document.querySelector("#safe").dataset.reveal`, &hidden),
+		chromedp.Evaluate(`document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "k", code: "KeyK", ctrlKey: true, bubbles: true})); document.querySelector("#cmdk").open`, &open),
+	)
+	if err != nil {
+		t.Fatalf("%v; the page said %q", err, wrong())
+	}
+	if came != "datang" || answer != "no" || revealed != "1" || hidden != "0" || !open {
+		t.Errorf("swapped %q, answered %q, revealed %q then %q, palette open %v", came, answer, revealed, hidden, open)
+	}
+	if w := wrong(); len(w) > 0 {
+		t.Errorf("the page complained: %q", w)
+	}
+}
+
+func TestTextNeverBecomesCode(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	var html, code, worker string
+	try := func(js string, out *string) chromedp.Action {
+		return chromedp.Evaluate(`(() => { try { `+js+`; return "done" } catch (e) { return e.name } })()`, out)
+	}
+	err := chromedp.Run(ctx,
+		chromedp.Navigate(at(desk(t))),
+		chromedp.WaitReady("html.js"),
+		try(`document.createElement("div").innerHTML = "<img>"`, &html),
+		try(`document.createElement("script").text = "1"`, &code),
+		try(`trustedTypes.createPolicy("other", {})`, &worker),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if html != "TypeError" || code != "TypeError" || worker != "TypeError" {
+		t.Errorf("markup from text: %s, script from text: %s, another policy: %s; want TypeError each", html, code, worker)
+	}
+}
+
+func TestABrowserKeySignsADigestAndCannotBeTaken(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	digest := sha256.Sum256([]byte("tangkal/notice/v1\n{}"))
+	var got struct{ ID, Public, Signature, Export string }
+	script := `(async () => {
+		const { makeKey, signDigest, listKeys } = await import("/static/js/sign.js");
+		await makeKey("Ratna S.");
+		const [key] = await listKeys();
+		let taken = "taken";
+		try { await crypto.subtle.exportKey("pkcs8", key.private) } catch (e) { taken = e.name }
+		return { ID: key.id, Public: key.public, Signature: await signDigest("` + base64.StdEncoding.EncodeToString(digest[:]) + `", key), Export: taken };
+	})()`
+	err := chromedp.Run(ctx,
+		chromedp.Navigate(at(desk(t))),
+		chromedp.WaitReady("html.js"),
+		chromedp.Evaluate(script, &got, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := base64.StdEncoding.DecodeString(got.Public)
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		t.Fatalf("public key %q", got.Public)
+	}
+	signature, err := base64.StdEncoding.DecodeString(got.Signature)
+	if err != nil || !ed25519.Verify(public, digest[:], signature) {
+		t.Errorf("signature %q does not verify", got.Signature)
+	}
+	sum := sha256.Sum256(public)
+	if want := hex.EncodeToString(sum[:8]); got.ID != want {
+		t.Errorf("key identifier %q, want %q", got.ID, want)
+	}
+	if got.Export != "InvalidAccessError" {
+		t.Errorf("exporting the private key: %s", got.Export)
+	}
+}
