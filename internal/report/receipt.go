@@ -39,8 +39,11 @@ func ParseReceipt(s string) (string, error) {
 	if len(body) > crockford.EncodedLen(receiptBytes) {
 		body = strings.TrimPrefix(body, receiptPrefix)
 	}
+	if len(body) != crockford.EncodedLen(receiptBytes) { // the decoder passes over a rest
+		return "", noReceipt()
+	}
 	raw, err := crockford.DecodeString(body)
-	if err != nil || len(raw) != receiptBytes {
+	if err != nil {
 		return "", noReceipt()
 	}
 	return receiptText(raw), nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
@@ -109,6 +111,48 @@ func (h *house) submit(t *testing.T, s report.Submission) report.Receipt {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// count returns how many rows a table has.
+func (h *house) count(t *testing.T, table string) int {
+	t.Helper()
+	n, err := db.Value[int64](t.Context(), h.db, `SELECT count(*) FROM `+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(n)
+}
+
+// blobs returns how many blobs the vault holds.
+func (h *house) blobs(t *testing.T) (n int) {
+	t.Helper()
+	if err := h.vault.Walk(t.Context(), func(vault.Stat) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// wantNothing fails the test if a refused submission left anything.
+func (h *house) wantNothing(t *testing.T) {
+	t.Helper()
+	for _, table := range []string{"locations", "reports", "report_locations", "report_files", "report_messages", "report_steps", "feed_pending", "reference_numbers"} {
+		if n := h.count(t, table); n != 0 {
+			t.Errorf("%d rows in %s, want none", n, table)
+		}
+	}
+	if n := h.blobs(t); n != 0 {
+		t.Errorf("%d blobs, want none", n)
+	}
+}
+
+// hasPart reports whether err is a fault with a part of that code at pointer,
+// or such a part itself.
+func hasPart(err error, pointer, code string) bool {
+	e, ok := fault.As(err)
+	if !ok || e.Kind != fault.Invalid {
+		return false
+	}
+	return slices.ContainsFunc(append(e.Parts, e), func(p *fault.Error) bool { return p.Field == pointer && p.Code == code })
 }
 
 // good returns a submission with nothing wrong in it.

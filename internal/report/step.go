@@ -15,11 +15,13 @@ import (
 type StepKind = string
 
 // The steps. Their texts are in the catalogues as report.step.<kind>; they name
-// organisations, never people and never other reporters.
+// organisations, never people and never other reporters. StepJoined is written
+// and said alike for the first report of something and for the hundredth, so
+// that nobody learns by reporting what has been reported before.
 const (
 	StepReceived   StepKind = "received"
 	StepAdded      StepKind = "added"       // the reporter added material
-	StepJoined     StepKind = "joined"      // it belongs to a case that exists already
+	StepJoined     StepKind = "joined"      // it belongs to a case
 	StepReview     StepKind = "in-review"   // a person is looking at it
 	StepHandedOver StepKind = "handed-over" // another organisation decides; Args: Agency
 	StepReferred   StepKind = "referred"    // the platform was asked; Args: Platform
@@ -80,8 +82,9 @@ func (s Step) Text(p *i18n.Printer) string {
 }
 
 // StepTx adds a step to the timelines of reports, in the transaction of what
-// happened. A step that a report's timeline ends with already is not repeated.
-// An unknown kind is an error of the caller's.
+// happened. A step that a report's timeline ends with already is not repeated,
+// but for StepAdded, each of which is the reporter's own act. An unknown kind
+// is an error of the caller's.
 func (r *Room) StepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step) error {
 	if !slices.Contains(Steps(), s.Kind) {
 		return fmt.Errorf("step of reports: no kind %q", s.Kind)
@@ -115,7 +118,7 @@ func stepChunk(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string
 		return err
 	}
 	for _, id := range reports {
-		if slices.Contains(same, id) {
+		if s.Kind != StepAdded && slices.Contains(same, id) {
 			continue
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO report_steps (id, report_id, kind, args, at) VALUES ($1, $2, $3, $4, $5)`,
