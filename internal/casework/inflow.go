@@ -1,0 +1,236 @@
+package casework
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/reference"
+	"github.com/tangkal/tangkal/internal/report"
+)
+
+// OnReport is the subscription that makes cases of reports: a report joins the
+// case of its agency that shares a location, else it opens one. What was closed
+// is opened again by a re-upload or a weighty report (domain.md, Case). Reports
+// on one target thus fold into one case (threat-model T04).
+func (r *Room) OnReport() feed.Subscription {
+	return feed.Subscription{
+		Name: "casework", Kinds: []string{report.EventReceived, report.EventAdded},
+		Do: func(ctx context.Context, tx *db.Tx, e feed.Entry) error {
+			f, err := r.Reports.Facts(ctx, tx, report.ID(e.ObjectID))
+			if err != nil {
+				return fmt.Errorf("facts of report %s: %w", e.ObjectID, err)
+			}
+			return r.join(ctx, tx, f, e)
+		},
+	}
+}
+
+// join puts a report, or what was added to it, where it belongs.
+func (r *Room) join(ctx context.Context, tx *db.Tx, f report.Facts, e feed.Entry) error {
+	ls, err := r.Reports.Locations(ctx, tx, f.Locations)
+	if err != nil {
+		return err
+	}
+	id, err := r.caseFor(ctx, tx, f)
+	if errors.Is(err, db.ErrAbsent) {
+		return r.open(ctx, tx, f, ls, e.At)
+	}
+	if err != nil {
+		return err
+	}
+	c, err := load(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return r.fold(ctx, tx, c, f, ls, e)
+}
+
+// caseFor returns the case that a report belongs to: the one it is part of
+// already, else one of the same agency that shares a location, open ones first,
+// then the newest.
+func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, error) {
+	id, err := db.Value[ID](ctx, tx, `
+		SELECT r.case_id FROM case_reports r JOIN cases c ON c.id = r.case_id
+		WHERE r.report_id = $1 AND c.party_id = $2 ORDER BY r.joined_at LIMIT 1`, f.ID, f.Party)
+	if !errors.Is(err, db.ErrAbsent) {
+		return id, err
+	}
+	var closed ID
+	for part := range slices.Chunk(f.Locations, 100) {
+		args := []any{f.Party}
+		in := make([]string, len(part))
+		for i, l := range part {
+			args = append(args, l)
+			in[i] = fmt.Sprintf("$%d", i+2)
+		}
+		type hit struct {
+			id   ID
+			open bool
+		}
+		h, err := db.One(ctx, tx, func(row db.Row) (hit, error) {
+			var h hit
+			err := row.Scan(&h.id, &h.open)
+			return h, err
+		}, `
+			SELECT c.id, c.state <> 'closed' FROM case_locations l JOIN cases c ON c.id = l.case_id
+			WHERE c.party_id = $1 AND l.location_id IN (`+strings.Join(in, ", ")+`)
+			ORDER BY CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END, c.id DESC LIMIT 1`, args...)
+		switch {
+		case errors.Is(err, db.ErrAbsent):
+		case err != nil:
+			return "", err
+		case h.open:
+			return h.id, nil
+		case closed == "":
+			closed = h.id
+		}
+	}
+	if closed == "" {
+		return "", db.ErrAbsent
+	}
+	return closed, nil
+}
+
+// life reports whether the reporter spoke of an attack to come.
+func life(f report.Facts) bool { return f.Category == report.Threat }
+
+// open makes a new case of a report.
+func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.Location, now time.Time) error {
+	c, err := r.newCase(ctx, tx, party.ID(f.Party), now)
+	if err != nil {
+		return err
+	}
+	takeIn(&c, f)
+	c.ReportCount = 1
+	if err := r.store(ctx, tx, &c, ls, now); err != nil {
+		return err
+	}
+	if err := addReport(ctx, tx, c, f, now); err != nil {
+		return err
+	}
+	return r.record(ctx, tx, party.Actor{}, c, "case.opened", c.news(), now)
+}
+
+// newCase returns a case of a party, not stored yet.
+func (r *Room) newCase(ctx context.Context, tx *db.Tx, of party.ID, now time.Time) (Case, error) {
+	org, err := party.Get(ctx, tx, of)
+	if err != nil {
+		return Case{}, err
+	}
+	c := Case{ID: ID(db.NewID()), Party: of, State: Open, Jurisdiction: strings.ToLower(org.Jurisdiction), OpenedAt: now, Version: 1}
+	c.Deadline = now.Add(r.target(c, now))
+	if _, c.key, err = r.Vault.NewKey(); err != nil {
+		return c, err
+	}
+	c.Ref, err = reference.Next(ctx, tx, reference.Case, now)
+	return c, err
+}
+
+// store inserts a new case with its locations.
+func (r *Room) store(ctx context.Context, tx *db.Tx, c *Case, ls []report.Location, now time.Time) error {
+	r.rank(c, now)
+	if err := insertCase(ctx, tx, *c); err != nil {
+		return err
+	}
+	if err := addLocations(ctx, tx, c, ls, now); err != nil {
+		return err
+	}
+	c.Version--
+	return r.settle(ctx, tx, c, now)
+}
+
+func takeIn(c *Case, f report.Facts) {
+	if !slices.Contains(c.Channels, string(f.Channel)) {
+		c.Channels = append(c.Channels, string(f.Channel))
+	}
+	if !slices.Contains(c.Languages, string(f.Lang)) {
+		c.Languages = append(c.Languages, string(f.Lang))
+	}
+	c.Heavy = c.Heavy || f.Files > 0
+	c.urgent = c.urgent || life(f)
+}
+
+func addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO case_reports (report_id, case_id, channel, joined_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		f.ID, c.ID, string(f.Channel), db.Micros(now))
+	return err
+}
+
+// fold adds a report, or what came after it, to a case.
+func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls []report.Location, e feed.Entry) error {
+	known, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM case_reports WHERE case_id = $1 AND report_id = $2`, c.ID, f.ID)
+	if err != nil {
+		return err
+	}
+	if known > 0 && e.Kind == report.EventReceived {
+		return nil // this entry has been here before
+	}
+	now := e.At
+	s := situation{Case: c, Now: now}
+	t, err := next(s, Join, c.Object())
+	if err != nil {
+		return err
+	}
+	c, err = r.move(ctx, tx, s, t, func(c *Case, _ situation) (any, error) {
+		takeIn(c, f)
+		if known == 0 {
+			c.ReportCount++
+			if err := addReport(ctx, tx, *c, f, now); err != nil {
+				return nil, err
+			}
+			if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {
+				return nil, err
+			}
+		}
+		n := c.news()
+		n.Count = c.ReportCount
+		return n, addLocations(ctx, tx, c, ls, now)
+	})
+	if err != nil || c.State != Closed {
+		return err
+	}
+	if why := weighty(c, f, known == 0, added(e)); why != "" {
+		return r.reopen(ctx, tx, party.Actor{}, c, why, now)
+	}
+	return nil
+}
+
+// added reads from a report's event whether it brought files or locations.
+func added(e feed.Entry) bool {
+	var d struct {
+		Locations int `json:"locations"`
+		Files     int `json:"files"`
+	}
+	return json.Unmarshal(e.Data, &d) == nil && (d.Files > 0 || d.Locations > 0)
+}
+
+// Outcomes of a case after which the content should be gone, so that a new
+// report tells of a re-upload.
+const outcomeActed = "acted"
+
+// weighty says why a report opens a closed case again, "" if it does not: the
+// content was acted on and is reported anew; somebody speaks of a threat to
+// life; a program or a partner reports; or a known reporter adds material. One
+// more public report of what was found lawful does not (threat-model T04).
+func weighty(c Case, f report.Facts, fresh, material bool) string {
+	switch {
+	case fresh && c.Outcome == outcomeActed:
+		return "re-upload"
+	case fresh && life(f):
+		return "threat"
+	case fresh && slices.Contains([]report.Channel{report.Partner, report.API, report.Match}, f.Channel):
+		return "partner"
+	case !fresh && material:
+		return "material"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,148 @@
+package casework
+
+import (
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/policy"
+)
+
+// A Reason says how many points of a priority came from what.
+type Reason struct {
+	Code   string `json:"code"` // catalogue key is "case.why." and this
+	Points int    `json:"points"`
+}
+
+// Facts are all that a priority rests on.
+type Facts struct {
+	OpenedAt time.Time
+	Deadline time.Time // own triage target
+	Tier     policy.Tier
+	Life     bool // a reporter spoke of a threat to life, before any assessment
+	Crisis   bool
+	Kinds    []string // kinds of its locations
+	Reports  int
+}
+
+// The codes of reasons, in the order in which they are shown.
+const (
+	WhyCrisis   = "crisis"
+	WhyTier     = "tier"
+	WhyClaim    = "claim"
+	WhyDeadline = "deadline"
+	WhyReach    = "reach"
+	WhyReports  = "reports"
+	WhyAge      = "age"
+)
+
+// ReasonCodes lists the codes of reasons.
+func ReasonCodes() []string {
+	return []string{WhyCrisis, WhyTier, WhyClaim, WhyDeadline, WhyReach, WhyReports, WhyAge}
+}
+
+// fullVolume is the number of reports that earns all the points of volume: from
+// there on another thousand changes nothing (threat-model T04).
+const fullVolume = 63
+
+// fullAge is the waiting time that earns all the points of age.
+const fullAge = 24 * time.Hour
+
+// Priority returns a case's place in the queue, 0 to 100, and why. The weights
+// are the most points that each reason can add. It orders the queue and decides
+// nothing. Reports count by the logarithm of their number, so that a crowd
+// cannot push one case past the others: from 1 to 63 reports is all there is.
+// What a reporter claims counts half of what an analyst found.
+func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
+	var why []Reason
+	total := 0
+	add := func(code string, points int) {
+		if points > 0 {
+			why = append(why, Reason{code, points})
+			total += points
+		}
+	}
+	if f.Crisis {
+		add(WhyCrisis, w.Crisis.Int())
+	}
+	switch {
+	case f.Tier != "":
+		add(WhyTier, w.Tier(f.Tier))
+	case f.Life:
+		add(WhyClaim, w.TierThreatToLife.Int()/2)
+	}
+	add(WhyDeadline, share(w.Deadline.Int(), now.Sub(f.OpenedAt), f.Deadline.Sub(f.OpenedAt)))
+	add(WhyReach, w.Reach.Int()*reach(f.Kinds)/4)
+	add(WhyReports, w.Reports.Int()*volume(f.Reports)/volume(fullVolume))
+	add(WhyAge, share(w.Age.Int(), now.Sub(f.OpenedAt), fullAge))
+	return min(total, 100), why
+}
+
+// share returns the part of points that the passed time has earned.
+func share(points int, passed, whole time.Duration) int {
+	if whole <= 0 {
+		return points
+	}
+	passed = max(0, min(passed, whole))
+	return int(int64(points) * int64(passed/time.Second) / max(1, int64(whole/time.Second)))
+}
+
+// volume is the whole part of log2(n+1), at most that of fullVolume.
+func volume(n int) int { return bits.Len(uint(max(0, min(n, fullVolume))+1)) - 1 }
+
+// reach returns how far a location carries, in quarters: one message, an
+// account, something many follow.
+func reach(kinds []string) int {
+	most := 0
+	for _, k := range kinds {
+		switch {
+		case slices.Contains([]string{"channel", "group", "site", "domain"}, k):
+			most = max(most, 4)
+		case slices.Contains([]string{"account", "payment"}, k):
+			most = max(most, 2)
+		default:
+			most = max(most, 1)
+		}
+	}
+	return most
+}
+
+// perHeavy is how many light cases stand between two heavy ones
+// (ui/principles.md 11).
+const perHeavy = 3
+
+// Mix returns cases so that at least three light ones stand between two heavy
+// ones while there are any, each kind keeping its own order. Threats to life
+// keep their place: they come first and are not held back.
+func Mix(cases []Case) []Case {
+	out := make([]Case, 0, len(cases))
+	var heavy, light []Case
+	for _, c := range cases {
+		switch {
+		case c.Tier == policy.ThreatToLife:
+			out = append(out, c)
+		case c.Heavy:
+			heavy = append(heavy, c)
+		default:
+			light = append(light, c)
+		}
+	}
+	since := perHeavy // a heavy one may come first
+	for len(heavy)+len(light) > 0 {
+		first := len(heavy) > 0 && (len(light) == 0 || since >= perHeavy && before(heavy[0], light[0]))
+		if first {
+			out, heavy, since = append(out, heavy[0]), heavy[1:], 0
+			continue
+		}
+		out, light, since = append(out, light[0]), light[1:], since+1
+	}
+	return out
+}
+
+// before is the queue's order: priority, then age.
+func before(a, b Case) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	return a.ID < b.ID
+}

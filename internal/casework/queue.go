@@ -1,0 +1,250 @@
+package casework
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/huandu/go-sqlbuilder"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+)
+
+// Bounds of a page of a list.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// A Filter narrows the queue; empty parts allow everything.
+type Filter struct {
+	Queue    string  // code of a pack's queue
+	States   []State // none means those that wait for an analyst: open and taken
+	Platform string  // key
+	Holder   party.PersonID
+	Free     bool   // only what nobody has locked
+	Ref      string // the reference, or its end
+	Cursor   string // where the page before ended
+	Limit    int    // at most 200, 50 if 0
+}
+
+// Queue returns cases by priority, the highest first and of equal ones the
+// oldest, and the cursor of the next page, "" at the end. It holds exactly the
+// cases that the actor may read; for whoever may read none it is empty.
+func (r *Room) Queue(ctx context.Context, by party.Actor, f Filter) ([]Case, string, error) {
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	b.Select(caseColumns).From("cases")
+	if ok, err := tenant(b, by); !ok || err != nil {
+		return nil, "", err
+	}
+	if err := f.narrow(b, r.Clock.Now()); err != nil {
+		return nil, "", err
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	limit = min(limit, maxLimit)
+	b.OrderBy("priority DESC", "id").Limit(limit + 1)
+	query, args := b.Build()
+	cases, err := db.All(ctx, r.DB, scanCase, query, args...)
+	if err != nil || len(cases) <= limit {
+		return cases, "", err
+	}
+	last := cases[limit-1]
+	return cases[:limit], cursor(last.Priority, last.ID), nil
+}
+
+// tenant binds a query to what the actor may read; ok is false if that is
+// nothing. It is the SQL side of auth.May(by, auth.CaseRead, case).
+func tenant(b *sqlbuilder.SelectBuilder, by party.Actor) (ok bool, err error) {
+	if !by.Known() {
+		return false, fault.New(fault.Denied, "auth.sign-in")
+	}
+	switch {
+	case auth.May(by, auth.CaseRead, auth.Object{What: "case"}) == nil: // oversight reads all
+		return true, nil
+	case auth.May(by, auth.CaseRead, Case{Party: by.Party}.Object()) == nil:
+		b.Where(b.Equal("party_id", string(by.Party)))
+		return true, nil
+	default:
+		return false, nil
+	}
+}
+
+func (f Filter) narrow(b *sqlbuilder.SelectBuilder, now time.Time) error {
+	if len(f.States) == 0 {
+		b.Where("state IN ('open', 'taken')") // the words of the index cases_waiting
+	} else {
+		var states []any
+		for i, s := range f.States {
+			if !slices.Contains(States(), s) {
+				return fault.New(fault.Invalid, "case.value", "Value", clip(string(s))).At(fmt.Sprintf("/states/%d", i))
+			}
+			states = append(states, string(s))
+		}
+		b.Where(b.In("state", states...))
+	}
+	for column, value := range map[string]string{"queue": f.Queue, "platform": f.Platform, "holder": string(f.Holder)} {
+		if value != "" {
+			b.Where(b.Equal(column, value))
+		}
+	}
+	if f.Free {
+		b.Where(b.Or("state = 'open'", b.LessEqualThan("locked_until", db.Micros(now))))
+	}
+	if f.Ref != "" {
+		b.Where("ref LIKE " + b.Var("%"+strings.NewReplacer("%", "", "_", "").Replace(strings.ToUpper(f.Ref))))
+	}
+	if f.Cursor == "" {
+		return nil
+	}
+	p, id, err := readCursor(f.Cursor)
+	if err != nil {
+		return err
+	}
+	b.Where(b.Or(b.LessThan("priority", p), b.And(b.Equal("priority", p), b.GreaterThan("id", string(id)))))
+	return nil
+}
+
+func cursor(priority int, id ID) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(priority) + "." + string(id)))
+}
+
+func readCursor(s string) (int, ID, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	p, id, ok := strings.Cut(string(raw), ".")
+	n, convErr := strconv.Atoi(p)
+	if err != nil || convErr != nil || !ok || len(id) > 64 {
+		return 0, "", fault.New(fault.Invalid, "case.cursor").At("/cursor")
+	}
+	return n, ID(id), nil
+}
+
+// Counts are how much waits, as the queue's tabs and badges show it.
+type Counts struct {
+	Queues    map[string]int // waiting cases by queue
+	Waiting   int            // all of them
+	Mine      int            // taken by the actor, locked or not
+	Opinions  int            // second opinions asked of the actor or of anybody but them
+	Proposed  int            // cases that await a second person
+	HandOvers int            // hand-overs that await the actor's party
+}
+
+// Counts returns what waits for the actor's party and for the actor.
+func (r *Room) Counts(ctx context.Context, by party.Actor) (Counts, error) {
+	out := Counts{Queues: map[string]int{}}
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	b.Select("queue", "state", "count(*)").From("cases")
+	ok, err := tenant(b, by)
+	if !ok || err != nil {
+		return out, err
+	}
+	b.Where("state IN ('open', 'taken', 'proposed')").GroupBy("queue", "state")
+	query, args := b.Build()
+	type group struct {
+		queue string
+		state State
+		n     int
+	}
+	groups, err := db.All(ctx, r.DB, func(row db.Row) (group, error) {
+		var g group
+		err := row.Scan(&g.queue, &g.state, &g.n)
+		return g, err
+	}, query, args...)
+	if err != nil {
+		return out, err
+	}
+	for _, g := range groups {
+		if g.state == Proposed {
+			out.Proposed += g.n
+			continue
+		}
+		out.Queues[g.queue] += g.n
+		out.Waiting += g.n
+	}
+	return out, r.countOwn(ctx, by, &out)
+}
+
+func (r *Room) countOwn(ctx context.Context, by party.Actor, out *Counts) error {
+	for _, q := range []struct {
+		into *int
+		sql  string
+		args []any
+	}{
+		{&out.Mine, `SELECT count(*) FROM cases WHERE holder = $1 AND party_id = $2 AND state = 'taken'`, []any{by.Person, by.Party}},
+		{&out.Opinions, `
+			SELECT count(*) FROM case_opinions o JOIN cases c ON c.id = o.case_id AND c.assessed = o.assessment
+			WHERE c.party_id = $2 AND c.state = 'taken' AND o.given_by IS NULL AND o.asked_by <> $1
+				AND (o.asked_of IS NULL OR o.asked_of = $1)`, []any{by.Person, by.Party}},
+		{&out.HandOvers, `SELECT count(*) FROM handovers WHERE to_party = $1 AND state = 'offered'`, []any{by.Party}},
+	} {
+		n, err := db.Value[int64](ctx, r.DB, q.sql, q.args...)
+		if err != nil {
+			return err
+		}
+		*q.into = int(n)
+	}
+	return nil
+}
+
+// Next returns the case that the actor should look at now: free, not skipped by
+// them, the first by priority, but light if one of their last three was heavy
+// or the day's exposure is used up (ui/principles.md 11). ok is false if none
+// waits.
+func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err error) {
+	now := r.Clock.Now()
+	if !auth.Seat(by, auth.CaseWork) {
+		return c, false, auth.May(by, auth.CaseWork, Case{Party: by.Party}.Object())
+	}
+	light, err := r.wantsLight(ctx, by, now)
+	if err != nil {
+		return c, false, err
+	}
+	for _, onlyLight := range []bool{light, false} {
+		cases, err := db.All(ctx, r.DB, scanCase, `
+			SELECT `+caseColumns+` FROM cases
+			WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
+				AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
+				AND ($4 = 0 OR heavy = FALSE OR tier = 'threat-to-life')
+			ORDER BY priority DESC, id LIMIT 1`, by.Party, db.Micros(now), by.Person, flag(onlyLight))
+		if err != nil {
+			return c, false, err
+		}
+		if len(cases) > 0 {
+			return cases[0], true, nil
+		}
+		e, err := r.Exposure(ctx, by)
+		if err != nil || e.Full || !onlyLight {
+			return c, false, err // at 100 % only light work is offered
+		}
+	}
+	return c, false, nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// wantsLight reports whether the person had a heavy case among their last
+// three, or has seen enough today.
+func (r *Room) wantsLight(ctx context.Context, by party.Actor, now time.Time) (bool, error) {
+	e, err := r.Exposure(ctx, by)
+	if err != nil || e.Full {
+		return e.Full, err
+	}
+	recent, err := db.All(ctx, r.DB, db.Scalar[bool], `
+		SELECT heavy FROM case_takes WHERE person_id = $1 AND at > $2 ORDER BY at DESC LIMIT $3`,
+		by.Person, db.Micros(now.Add(-24*time.Hour)), perHeavy)
+	return slices.Contains(recent, true), err
+}
