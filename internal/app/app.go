@@ -1,0 +1,280 @@
+// Package app is the wiring: it opens every part of the running system in
+// order, runs them in one group, and closes them in reverse.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/deliver"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/fetch"
+	"github.com/tangkal/tangkal/internal/job"
+	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/outbox"
+	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/reference"
+	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/vault"
+)
+
+// An App is an opened instance: its ground and its rooms. It does nothing by
+// itself until Run.
+type App struct {
+	Config    Config
+	Log       *slog.Logger
+	Clock     clock.Clock
+	DB        *db.DB
+	Vault     *vault.Vault
+	Feed      *feed.Feed
+	Packs     *policy.Set
+	Platforms *canonical.Platforms
+	Auth      *auth.Auth
+	Sessions  *auth.Sessions
+	Fetch     *fetch.Client
+	Outbox    *outbox.Outbox
+	Jobs      *job.Queue
+	Report    *report.Room
+	Casework  *casework.Room
+	Notice    *notice.Room
+
+	stopping chan struct{} // closed when the server begins to stop
+}
+
+// Open opens an instance: database, migrations, vault, packs, rooms. Close
+// gives everything back.
+func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *App, err error) {
+	c.complete()
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration:\n%w", err)
+	}
+	a := &App{Config: c, Log: log, Clock: at, stopping: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{a.openData, a.openRules, a.openGround, a.openRooms} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Close closes the database after the writes in flight.
+func (a *App) Close() {
+	if a.DB != nil {
+		a.DB.Close()
+	}
+}
+
+// openData opens what holds data: directory, database with its schema, vault.
+func (a *App) openData(ctx context.Context) (err error) {
+	c := a.Config
+	if err := c.makeData(); err != nil {
+		return err
+	}
+	if a.DB, err = db.Open(ctx, c.DB); err != nil {
+		return err
+	}
+	if _, err := a.DB.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := job.Migrate(ctx, a.DB); err != nil {
+		return fmt.Errorf("migrate the job queue: %w", err)
+	}
+	a.Vault, err = vault.Open(vault.Config{Dir: filepath.Join(c.Data, "vault"), KeyFile: filepath.Join(c.Data, "instance.key")})
+	if err != nil {
+		return err
+	}
+	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return reference.Found(ctx, tx, c.InstanceCode, c.InstanceName, a.Clock.Now())
+	})
+}
+
+// openRules reads the data that rules are written in.
+func (a *App) openRules(context.Context) (err error) {
+	a.Packs = policy.Default()
+	if dir := a.Config.Packs; dir != "" {
+		if a.Packs, err = policy.LoadDir(dir); err != nil {
+			return fmt.Errorf("policy packs in %s: %w", dir, err)
+		}
+	}
+	a.Platforms = canonical.Builtin()
+	if a.Config.Demo {
+		a.Platforms = canonical.Demo()
+	}
+	if file := a.Config.Platforms; file != "" {
+		if a.Platforms, err = readPlatforms(a.Platforms, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openGround makes the mechanisms that know no room.
+func (a *App) openGround(context.Context) (err error) {
+	c := a.Config
+	a.Feed = feed.New(a.DB, a.Clock, a.Log)
+	a.Auth = auth.New(a.DB, a.Feed, a.Clock, a.Vault.MAC)
+	a.Sessions = a.Auth.NewSessions(c.secure())
+	a.Fetch, err = fetch.New(fetch.Config{
+		UserAgent: "Tangkal (+" + c.PublicURL + ")", AllowHTTP: true,
+		AllowPrefixes: c.AllowPrefixes, Ports: c.AllowPorts, Clock: a.Clock,
+	})
+	if err != nil {
+		return err
+	}
+	a.Outbox = outbox.New(outbox.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
+		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
+	})
+	return nil
+}
+
+// openRooms makes the rooms in the order the work flows, and subscribes each
+// to the feed.
+func (a *App) openRooms(context.Context) (err error) {
+	var recipients vault.Recipients
+	if file := a.Config.Recipients; file != "" {
+		if recipients, err = vault.ReadRecipients(file); err != nil {
+			return err
+		}
+	}
+	a.Report = report.New(report.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Platforms: a.Platforms,
+		Contact: recipients, Jurisdiction: a.Config.Jurisdiction,
+	})
+	a.Casework = casework.New(casework.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Fetch: a.Fetch,
+		Enqueue: func(ctx context.Context, tx *db.Tx, id casework.CaptureID) error {
+			return a.Jobs.Enqueue(ctx, tx, jobCapture, string(id))
+		},
+	})
+	a.Notice = notice.New(notice.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework,
+	})
+	a.Feed.Subscribe(a.Casework.OnReport())
+	for _, s := range a.Notice.Subscriptions() {
+		a.Feed.Subscribe(s)
+	}
+	a.Feed.Subscribe(a.Outbox.Subscription())
+	a.Jobs, err = job.New(a.DB, a.Log, a.works(), a.sweeps())
+	return err
+}
+
+const jobCapture = "capture"
+
+// works are the jobs of the rooms.
+func (a *App) works() []job.Work {
+	return []job.Work{{
+		Kind: jobCapture, Timeout: 3 * time.Minute, Attempts: 5,
+		Do: func(ctx context.Context, id string) error { return a.Casework.DoCapture(ctx, casework.CaptureID(id)) },
+	}}
+}
+
+// sweeps look for what falls due.
+func (a *App) sweeps() []job.Sweep {
+	return []job.Sweep{
+		{Name: "notices", Every: time.Second, Do: func(ctx context.Context) error { return a.Notice.Sweep(ctx, a.Clock.Now()) }},
+		{Name: "cases", Every: time.Minute, Do: func(ctx context.Context) error {
+			_, err := a.Casework.Sweep(ctx, a.Clock.Now(), 500)
+			return err
+		}},
+		{Name: "captures", Every: time.Minute, Do: a.enqueueCaptures},
+		{Name: "sessions", Every: time.Hour, Do: a.Auth.SweepSessions},
+		{Name: "vault", Every: time.Hour, Do: func(context.Context) error {
+			_, err := a.Vault.Sweep(time.Now())
+			return err
+		}},
+	}
+}
+
+// enqueueCaptures asks again for captures whose job was lost.
+func (a *App) enqueueCaptures(ctx context.Context) error {
+	ids, err := a.Casework.PendingCaptures(ctx, 100)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		for _, id := range ids {
+			if err := a.Jobs.Enqueue(ctx, tx, jobCapture, string(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const (
+	// drainFor is how long requests in flight may take to finish at a stop.
+	drainFor = 15 * time.Second
+	// headerFor closes connections that send their header byte by byte.
+	headerFor = 10 * time.Second
+)
+
+// Run serves on l and works until ctx ends or a part fails; when one fails,
+// all stop, and the error says which.
+func (a *App) Run(ctx context.Context, l net.Listener) error {
+	handler, err := a.Handler()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for name, run := range map[string]func(context.Context) error{
+		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
+	} {
+		group.Go(func() error {
+			if err := run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+		// A request in flight may finish after ctx has ended; event streams
+		// never finish by themselves and are told.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	server.RegisterOnShutdown(func() { close(a.stopping) })
+	group.Go(func() error {
+		err := a.serve(server, l)
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve: %w", err)
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+		defer cancel()
+		if err := server.Shutdown(stop); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+func (a *App) serve(server *http.Server, l net.Listener) error {
+	if a.Config.TLSCert != "" {
+		return server.ServeTLS(l, a.Config.TLSCert, a.Config.TLSKey)
+	}
+	return server.Serve(l)
+}
