@@ -197,3 +197,53 @@ func TestABrowserKeySignsADigestAndCannotBeTaken(t *testing.T) {
 		t.Errorf("exporting the private key: %s", got.Export)
 	}
 }
+
+func TestSigningInSignsTheNonceUnderItsOwnHeading(t *testing.T) {
+	t.Parallel()
+	nonce := []byte("0123456789abcdef0123456789abcdef")
+	page := SignInPage{PublicPage: publicPage(t, i18n.For(i18n.EN), "Sign in", "/sign-in"), Challenge: "c1", Nonce: base64.StdEncoding.EncodeToString(nonce)}
+	page.Signs = true
+	sent := make(chan map[string]string, 1)
+	mux := http.NewServeMux()
+	mux.Handle("GET "+static.Prefix, static.Handler())
+	mux.HandleFunc("GET /sign-in", func(w http.ResponseWriter, r *http.Request) { _ = signInView(page).Render(r.Context(), w) })
+	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
+		sent <- map[string]string{"challenge": r.FormValue("challenge"), "signature": r.FormValue("signature"), "key": r.FormValue("key")}
+		_, _ = io.WriteString(w, `<p id="in">in</p>`)
+	})
+	h, err := Secure("", mux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+
+	ctx := browser(t)
+	var public string
+	err = chromedp.Run(ctx,
+		chromedp.Navigate(at(s)+"/sign-in"),
+		chromedp.WaitVisible("[data-no-key]"), // and nothing to sign with
+		chromedp.Evaluate(`import("/static/js/sign.js").then((m) => m.makeKey("Ratna S.")).then((k) => k.public)`, &public,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+		chromedp.Reload(),
+		chromedp.WaitNotVisible("[data-no-key]"),
+		chromedp.Click(`form[data-sign] button[type="submit"]`),
+		chromedp.WaitVisible("#in"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := <-sent
+	key, err := base64.StdEncoding.DecodeString(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(form["signature"])
+	digest := sha256.Sum256(append([]byte("tangkal/sign-in/v1\n"), nonce...))
+	if err != nil || !ed25519.Verify(key, digest[:], signature) {
+		t.Errorf("the signature %q is not over the nonce", form["signature"])
+	}
+	if sum := sha256.Sum256(key); form["key"] != hex.EncodeToString(sum[:8]) || form["challenge"] != "c1" {
+		t.Errorf("sent %v", form)
+	}
+}
