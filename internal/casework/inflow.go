@@ -125,7 +125,7 @@ func (r *Room) newCase(ctx context.Context, tx *db.Tx, of party.ID, now time.Tim
 	if err != nil {
 		return Case{}, err
 	}
-	c := Case{ID: ID(db.NewID()), Party: of, State: Open, Jurisdiction: strings.ToLower(org.Jurisdiction), OpenedAt: now, Version: 1}
+	c := Case{ID: ID(db.NewID()), Party: of, State: Open, Jurisdiction: strings.ToLower(org.Jurisdiction), OpenedAt: now}
 	c.Deadline = now.Add(r.target(c, now))
 	if _, c.key, err = r.Vault.NewKey(); err != nil {
 		return c, err
@@ -143,7 +143,6 @@ func (r *Room) store(ctx context.Context, tx *db.Tx, c *Case, ls []report.Locati
 	if err := addLocations(ctx, tx, c, ls, now); err != nil {
 		return err
 	}
-	c.Version--
 	return r.settle(ctx, tx, c, now)
 }
 
