@@ -33,7 +33,7 @@ func browser(t *testing.T) context.Context {
 	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("no chromium on this machine")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
 	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(ctx)
