@@ -24,7 +24,7 @@ type Config struct {
 
 	InstanceCode string `help:"Short code in every reference, 2 to 12 of A-Z and 0-9; fixed at the first start." default:"TGK" env:"TANGKAL_INSTANCE_CODE"`
 	InstanceName string `help:"Name of this installation." default:"Tangkal" env:"TANGKAL_INSTANCE_NAME"`
-	Jurisdiction string `help:"Policy pack that routes reports." default:"ID" env:"TANGKAL_JURISDICTION"`
+	Jurisdiction string `help:"Policy pack that routes reports." default:"id" env:"TANGKAL_JURISDICTION"`
 
 	Packs      string `help:"Directory with further policy packs (YAML)." env:"TANGKAL_PACKS" type:"existingdir" placeholder:"DIR"`
 	Platforms  string `help:"File with further rules for platforms' links (YAML)." env:"TANGKAL_PLATFORMS" type:"existingfile" placeholder:"FILE"`

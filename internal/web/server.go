@@ -1,0 +1,217 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/outbox"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/vault"
+	"github.com/tangkal/tangkal/internal/web/static"
+)
+
+// Deps are what the pages stand on.
+type Deps struct {
+	DB        *db.DB
+	Feed      *feed.Feed
+	Clock     clock.Clock
+	Log       *slog.Logger
+	Auth      *auth.Auth
+	Sessions  *auth.Sessions
+	Vault     *vault.Vault
+	Packs     *policy.Set
+	Platforms *canonical.Platforms
+	Outbox    *outbox.Outbox
+	Report    *report.Room
+	Casework  *casework.Room
+	Notice    *notice.Room
+
+	EvidenceOrigin string          // scheme and host of the origin that serves evidence
+	Secure         bool            // pages are served over TLS
+	Demo           bool            // one-click sign-ins, for made-up people only
+	Stopping       <-chan struct{} // closed when the server begins to stop
+}
+
+// A Server renders pages. It is safe for concurrent use.
+type Server struct {
+	Deps
+	mux *http.ServeMux
+}
+
+// A handler answers one page; an error it returns is rendered once, here.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// A Route is one row of the table: a method and pattern, and the act that the
+// visitor's seat must hold for some object; none means that anyone may come.
+type Route struct {
+	Pattern string // "GET /triage"
+	Act     auth.Act
+	Do      handler
+}
+
+// New returns the pages.
+func New(d Deps) *Server {
+	s := &Server{Deps: d, mux: http.NewServeMux()}
+	s.mux.Handle("GET "+static.Prefix, static.Handler())
+	for _, r := range s.Routes() {
+		s.mux.Handle(r.Pattern, s.adapt(r))
+	}
+	s.mux.Handle("/", s.adapt(Route{Do: func(http.ResponseWriter, *http.Request) error { return fault.Hidden("page") }}))
+	return s
+}
+
+// Handler returns the pages behind their security headers. Requests that
+// change something are refused when they come from another site.
+func (s *Server) Handler() (http.Handler, error) {
+	return Secure(s.EvidenceOrigin, http.NewCrossOriginProtection().Handler(s.mux))
+}
+
+// adapt turns a route into an http.Handler: sign in, check the seat, run,
+// render the error.
+func (s *Server) adapt(route Route) http.Handler {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := s.enter(route, r, func(r *http.Request) error { return route.Do(w, r) })
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+	if route.Act == "" && !strings.Contains(route.Pattern, "/sign-") && !strings.Contains(route.Pattern, "/demo/") && !strings.Contains(route.Pattern, "/invitation") {
+		return page // public pages neither read nor set a cookie of ours
+	}
+	return s.Sessions.Wrap(page)
+}
+
+func (s *Server) enter(route Route, r *http.Request, next func(*http.Request) error) error {
+	if route.Act == "" {
+		return next(r)
+	}
+	actor, err := s.Sessions.Actor(r.Context())
+	if err != nil {
+		return err
+	}
+	if !actor.Known() {
+		return fault.New(fault.Denied, "auth.sign-in")
+	}
+	if !auth.Seat(actor, route.Act) {
+		return fault.Hidden("page")
+	}
+	return next(r.WithContext(auth.With(r.Context(), actor)))
+}
+
+// render writes a page whole or not at all.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
+	var b bytes.Buffer
+	if err := c.Render(r.Context(), &b); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := w.Write(b.Bytes())
+	if err != nil {
+		s.Log.DebugContext(r.Context(), "the reader went away", "error", err)
+	}
+	return nil
+}
+
+// statusOf maps a fault to HTTP, once for all pages.
+func statusOf(k fault.Kind) int {
+	switch k {
+	case fault.Invalid:
+		return http.StatusUnprocessableEntity
+	case fault.Denied:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// fail renders an error: a visitor who is not signed in is asked to, anybody
+// else is told what happened, what was kept and what to do.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := fault.As(err)
+	if !ok {
+		ref := rand.Text()[:8]
+		s.Log.ErrorContext(r.Context(), "page", "ref", ref, "method", r.Method, "pattern", r.Pattern, "error", err)
+		e = fault.New(fault.Internal, "fault.internal", "Ref", ref)
+	}
+	if e.Code == "auth.sign-in" && r.Method == http.MethodGet {
+		http.Redirect(w, r, "/sign-in?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	if e.Kind == fault.Unavailable {
+		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
+	}
+	if rerr := s.render(w, r, statusOf(e.Kind), s.errorPage(r, e)); rerr != nil {
+		s.Log.ErrorContext(r.Context(), "render the error page", "error", rerr)
+		http.Error(w, i18n.For(langOf(r)).Fault(e), statusOf(e.Kind))
+	}
+}
+
+// langOf returns the language of a request: ?lang=, else the cookie of the
+// language switch, else what the browser asks for.
+func langOf(r *http.Request) i18n.Lang {
+	for _, want := range []string{r.URL.Query().Get("lang"), cookie(r, "lang")} {
+		for _, l := range i18n.Langs() {
+			if want == string(l) {
+				return l
+			}
+		}
+	}
+	return i18n.Negotiate(r.Header.Get("Accept-Language"))
+}
+
+func cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// localTime returns the zone that times are shown in: the person's own, else
+// that of Jakarta, where the default pack is at home.
+func localTime(a party.Actor) *time.Location {
+	name := a.Zone
+	if name == "" {
+		name = "Asia/Jakarta"
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// seeOther sends the browser to another page after a POST.
+func seeOther(w http.ResponseWriter, r *http.Request, to string) error {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// actorOf returns who asks; pages behind an act always have one.
+func actorOf(ctx context.Context) party.Actor { return auth.Actor(ctx) }
