@@ -60,13 +60,17 @@ func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, si
 	var c Challenge
 	now := a.clock.Now()
 	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		nonce, err := db.Value[[]byte](ctx, tx, `SELECT nonce FROM challenges WHERE id = $1 AND expires_at >= $2`, challenge, db.Micros(now))
+		nonce, err := db.Value[[]byte](ctx, tx, `SELECT nonce FROM challenges WHERE id = $1 AND purpose = 'sign-in' AND expires_at >= $2`, challenge, db.Micros(now))
 		if errors.Is(err, db.ErrAbsent) {
 			return refused
 		}
+		if err != nil {
+			return err
+		}
 		c = Challenge{ID: challenge, Nonce: nonce}
-		if err == nil {
-			_, err = tx.Exec(ctx, `DELETE FROM challenges WHERE id = $1`, challenge)
+		n, err := tx.Exec(ctx, `DELETE FROM challenges WHERE id = $1`, challenge)
+		if err == nil && n == 0 {
+			return refused // somebody answered it at the same time
 		}
 		return err
 	})
@@ -219,7 +223,7 @@ func (a *Auth) Join(ctx context.Context, secret string, j Joining) (party.Person
 		if err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `UPDATE invitations SET used_at = $2 WHERE id = $1 AND used_at IS NULL`, i.ID, db.Micros(now))
+		n, err := tx.Exec(ctx, `UPDATE invitations SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL`, i.ID, db.Micros(now))
 		if err != nil || n == 0 {
 			return errors.Join(err, fault.New(fault.NotFound, "auth.no-invitation"))
 		}
@@ -342,7 +346,9 @@ func (a *Auth) Found(ctx context.Context, secret string, org party.Party, name, 
 	now := a.clock.Now()
 	invite := newToken(invitePrefix)
 	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		n, err := tx.Exec(ctx, `DELETE FROM challenges WHERE purpose = 'first-run' AND nonce = $1 AND expires_at >= $2`,
+		n, err := tx.Exec(ctx, `
+			DELETE FROM challenges WHERE purpose = 'first-run' AND nonce = $1 AND expires_at >= $2
+			AND NOT EXISTS (SELECT 1 FROM people)`,
 			a.mac("first-run", []byte(secret)), db.Micros(now))
 		if err != nil || n == 0 {
 			return errors.Join(err, refused)

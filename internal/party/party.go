@@ -43,8 +43,10 @@ const (
 
 // Kinds lists every kind in the order they are shown.
 func Kinds() []Kind {
-	return []Kind{Agency, Authority, Platform, State, Operator, Civil, Oversight, Court,
-		LawEnforcement, FinancialIntelligence, Intergovernmental, Research, Helpline}
+	return []Kind{
+		Agency, Authority, Platform, State, Operator, Civil, Oversight, Court,
+		LawEnforcement, FinancialIntelligence, Intergovernmental, Research, Helpline,
+	}
 }
 
 // PlatformKinds lists what a platform may be; it may be several.

@@ -160,8 +160,10 @@ func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.
 	if n == 0 {
 		return fault.Hidden("person")
 	}
+	if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE person_id = $1`, id); err != nil {
+		return err
+	}
 	for _, q := range []string{
-		`DELETE FROM sessions WHERE person_id = $1 AND $2 > 0`,
 		`UPDATE api_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
 		`UPDATE person_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
 	} {

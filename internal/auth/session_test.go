@@ -1,0 +1,242 @@
+package auth_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/party"
+)
+
+// site is a small server with sessions and a browser that keeps its cookies.
+type site struct {
+	*httptest.Server
+	browser *http.Client
+}
+
+// newSite serves /in?person=, /out, /who (the name, or "nobody"), /put and
+// /pop, over TLS when secure.
+func newSite(t *testing.T, w *world, secure bool) *site {
+	s := w.NewSessions(secure)
+	mux := http.NewServeMux()
+	handle := func(path string, f func(r *http.Request) (string, error)) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			text, err := f(r)
+			if err != nil {
+				text = "error: " + err.Error()
+			}
+			fmt.Fprint(w, text)
+		})
+	}
+	handle("/in", func(r *http.Request) (string, error) {
+		return "", s.Begin(r.Context(), party.PersonID(r.FormValue("person")))
+	})
+	handle("/out", func(r *http.Request) (string, error) { return "", s.End(r.Context()) })
+	handle("/put", func(r *http.Request) (string, error) { s.Put(r.Context(), "flash", "saved"); return "", nil })
+	handle("/pop", func(r *http.Request) (string, error) { return s.Pop(r.Context(), "flash"), nil })
+	handle("/who", func(r *http.Request) (string, error) {
+		a, err := s.Actor(r.Context())
+		if err == nil && !a.Known() {
+			return "nobody", nil
+		}
+		return a.Name, err
+	})
+	server := httptest.NewUnstartedServer(s.Wrap(mux))
+	if server.Start(); secure {
+		server.Close()
+		server = httptest.NewTLSServer(s.Wrap(mux))
+	}
+	t.Cleanup(server.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := server.Client()
+	browser.Jar = jar
+	return &site{server, browser}
+}
+
+// get returns the page's text and the cookie that it set, if any. cookie, when
+// given, stands in for the browser's own.
+func (s *site) get(t *testing.T, path string, cookie ...*http.Cookie) (string, *http.Cookie) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := s.browser
+	if len(cookie) > 0 {
+		client = &http.Client{Transport: s.browser.Transport}
+		r.AddCookie(cookie[0])
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range answer.Cookies() {
+		return string(text), c
+	}
+	return string(text), nil
+}
+
+func (s *site) want(t *testing.T, path, want string, cookie ...*http.Cookie) {
+	t.Helper()
+	if got, _ := s.get(t, path, cookie...); got != want {
+		t.Errorf("%s answers %q, want %q", path, got, want)
+	}
+}
+
+func TestTheCookieIsBoundToTheSite(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	ana := w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst)
+	for secure, name := range map[bool]string{true: "__Host-tangkal", false: "tangkal"} {
+		_, c := newSite(t, w, secure).get(t, "/in?person="+string(ana.Person))
+		if c == nil {
+			t.Fatal("signing in sets no cookie")
+		}
+		if c.Name != name || !c.HttpOnly || c.Secure != secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+			t.Errorf("over TLS %v: cookie %v", secure, c)
+		}
+	}
+}
+
+func TestASessionFollowsItsPerson(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		org := w.party(t, "agency", party.Agency)
+		ana := w.person(t, org, "ana", party.Analyst)
+		s := newSite(t, w, true)
+
+		s.want(t, "/who", "nobody")
+		_, planted := s.get(t, "/put")
+		_, signedIn := s.get(t, "/in?person="+string(ana.Person))
+		s.want(t, "/who", "ana")
+		if planted == nil || signedIn == nil || planted.Value == signedIn.Value {
+			t.Fatalf("the token before signing in (%v) is the one after (%v)", planted, signedIn)
+		}
+		s.want(t, "/who", "nobody", planted)
+		s.want(t, "/pop", "saved")
+		s.want(t, "/pop", "")
+
+		sum := sha256.Sum256([]byte(signedIn.Value))
+		if n := w.count(t, `SELECT count(*) FROM sessions WHERE id = $1`, signedIn.Value); n != 0 {
+			t.Error("the token itself is stored")
+		}
+		if n := w.count(t, `SELECT count(*) FROM sessions WHERE id = $1 AND person_id = $2`, base64.RawURLEncoding.EncodeToString(sum[:]), ana.Person); n != 1 {
+			t.Errorf("%d rows under the token's hash, want 1", n)
+		}
+
+		s.get(t, "/out")
+		s.want(t, "/who", "nobody")
+		s.want(t, "/who", "nobody", signedIn)
+	})
+}
+
+func TestWhoIsDeactivatedIsOutAtTheNextRequest(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		org := w.party(t, "agency", party.Agency)
+		ana, head := w.person(t, org, "ana", party.Analyst), w.person(t, org, "head", party.Admin)
+		s := newSite(t, w, false)
+		s.get(t, "/in?person="+string(ana.Person))
+		s.want(t, "/who", "ana")
+		if err := w.Deactivate(t.Context(), head, ana.Person); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.count(t, `SELECT count(*) FROM sessions WHERE person_id = $1`, ana.Person); n != 0 {
+			t.Errorf("%d of the sessions are left", n)
+		}
+		s.want(t, "/who", "nobody")
+	})
+}
+
+func TestWhenAnOrganisationIsClosedItsSessionsAreWorthNothing(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	org := w.party(t, "agency", party.Agency)
+	s := newSite(t, w, false)
+	s.get(t, "/in?person="+string(w.person(t, org, "ana", party.Analyst).Person))
+	w.closeParty(t, org)
+	s.want(t, "/who", "nobody")
+}
+
+func TestASessionEndsByItself(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		ana := w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst)
+		s := newSite(t, w, false)
+		s.get(t, "/in?person="+string(ana.Person))
+		w.clock.Advance(2*time.Hour - time.Minute)
+		s.want(t, "/who", "ana")
+		w.clock.Advance(2 * time.Minute)
+		s.want(t, "/who", "nobody")
+		if err := w.SweepSessions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.count(t, `SELECT count(*) FROM sessions WHERE person_id IS NOT NULL`); n != 0 {
+			t.Errorf("the sweep left %d of the sessions", n)
+		}
+	})
+}
+
+func TestUseDoesNotProlongASessionPastADay(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	ana := w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst)
+	s := newSite(t, w, false)
+	_, cookie := s.get(t, "/in?person="+string(ana.Person))
+	raw, err := db.Value[[]byte](t.Context(), w.d, `SELECT data FROM sessions WHERE person_id = $1`, ana.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline, _, err := scs.GobCodec{}.Decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(deadline); left > 12*time.Hour || left < 12*time.Hour-time.Minute {
+		t.Errorf("a session lives %v at most, want 12 hours", left)
+	}
+
+	// The same session eleven hours and fifty-nine minutes on.
+	late, err := scs.GobCodec{}.Encode(time.Now().Add(time.Minute), map[string]any{"person": string(ana.Person)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exec(t, `UPDATE sessions SET data = $1 WHERE person_id = $2`, late, string(ana.Person))
+	s.want(t, "/who", "ana", cookie)
+	w.clock.Advance(2 * time.Minute)
+	s.want(t, "/who", "nobody", cookie)
+}
+
+func TestASessionOfNobodyIsNobody(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	s := newSite(t, w, false)
+	for _, person := range []string{"", "no-such-person", db.NewID()} {
+		s.get(t, "/in?person="+person)
+		s.want(t, "/who", "nobody")
+	}
+	s.want(t, "/who", "nobody", &http.Cookie{Name: "tangkal", Value: "invented"})
+}
+
+func TestTheActorTravelsInTheContext(t *testing.T) {
+	if a := auth.Actor(t.Context()); a.Known() {
+		t.Errorf("a bare context carries %v", a)
+	}
+	if a := auth.Actor(auth.With(t.Context(), party.Actor{Person: "x"})); a.Person != "x" {
+		t.Errorf("got %v back", a)
+	}
+}
