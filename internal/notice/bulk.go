@@ -1,0 +1,3 @@
+package notice
+
+const maxRows = 10_000

@@ -1,0 +1,371 @@
+package notice
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/vault"
+	"github.com/tangkal/tangkal/notes"
+)
+
+const columns = `id, ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
+	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
+	preserve_months, advance_from, emergency, life, delivery, rung, outcome, drafted_by, created_at, drafted_at, proposed_at, approved_at,
+	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
+	closed_at, withdrawn_at, envelope_sealed, row_mac, sent_mac`
+
+func scan(row db.Row) (Notice, error) {
+	var n Notice
+	var digest []byte
+	var grounds, functions, broad string
+	err := row.Scan(&n.ID, &n.Ref, &n.Kind, &n.CaseID, &n.CaseRef, &n.DossierID, &n.Proposer, &n.Issuer, &n.Addressee, &n.Platform,
+		&n.Pack.Code, &n.Pack.Version, &n.Pack.Digest, &n.Version, &digest, &n.sealedBytes, (*[]byte)(&n.key), &n.DeadlineMinutes,
+		&grounds, &functions, &n.Tier, &n.ItemCount, &broad, &n.ApprovalsNeeded, &n.MayTell, &n.PreserveMonths, db.Time(&n.AdvanceFrom),
+		&n.Emergency, &n.Life, &n.Delivery, &n.Rung, &n.Outcome, &n.DraftedBy, db.Time(&n.CreatedAt), db.Time(&n.DraftedAt),
+		db.Time(&n.ProposedAt), db.Time(&n.ApprovedAt), db.Time(&n.IssuedAt), db.Time(&n.LoggedAt), &n.LogSeq, db.Time(&n.SentAt),
+		db.Time(&n.AcceptedAt), db.Time(&n.ReceivedAt), db.Time(&n.DeemedAt), db.Time(&n.Unreceived), db.Time(&n.DueAt),
+		db.Time(&n.RemindedAt), db.Time(&n.OverdueAt), db.Time(&n.AnsweredAt), db.Time(&n.ClosedAt), db.Time(&n.WithdrawnAt),
+		&n.envelope, &n.rowMAC, &n.sentMAC)
+	if err != nil {
+		return n, err
+	}
+	if len(digest) != len(n.Digest) {
+		return n, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "digest")
+	}
+	copy(n.Digest[:], digest)
+	if err := errors.Join(json.Unmarshal([]byte(grounds), &n.Grounds), json.Unmarshal([]byte(functions), &n.Functions),
+		json.Unmarshal([]byte(broad), &n.Broad)); err != nil {
+		return n, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "lists").Because(err)
+	}
+	return n, nil
+}
+
+func (n Notice) values() []any {
+	return []any{
+		n.ID, n.Ref, n.Kind, n.CaseID, n.CaseRef, n.DossierID, n.Proposer, n.Issuer, n.Addressee, n.Platform,
+		n.Pack.Code, n.Pack.Version, n.Pack.Digest, n.Version, n.Digest[:], n.sealedBytes, []byte(n.key), n.DeadlineMinutes,
+		list(n.Grounds), list(n.Functions), n.Tier, n.ItemCount, list(n.Broad), n.ApprovalsNeeded, n.MayTell, n.PreserveMonths,
+		db.MicrosOrNull(n.AdvanceFrom), n.Emergency, n.Life, n.Delivery, n.Rung, n.Outcome, n.DraftedBy, db.Micros(n.CreatedAt),
+		db.Micros(n.DraftedAt), db.MicrosOrNull(n.ProposedAt), db.MicrosOrNull(n.ApprovedAt), db.MicrosOrNull(n.IssuedAt),
+		db.MicrosOrNull(n.LoggedAt), n.LogSeq, db.MicrosOrNull(n.SentAt), db.MicrosOrNull(n.AcceptedAt), db.MicrosOrNull(n.ReceivedAt),
+		db.MicrosOrNull(n.DeemedAt), db.MicrosOrNull(n.Unreceived), db.MicrosOrNull(n.DueAt), db.MicrosOrNull(n.RemindedAt),
+		db.MicrosOrNull(n.OverdueAt), db.MicrosOrNull(n.AnsweredAt), db.MicrosOrNull(n.ClosedAt), db.MicrosOrNull(n.WithdrawnAt),
+		bytesOrNull(n.envelope),
+	}
+}
+
+// marks returns placeholders $from to $to.
+func marks(from, to int) string {
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		if i > from {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i)
+	}
+	return b.String()
+}
+
+// columnCount is the number of columns but for the two MACs.
+const columnCount = 52
+
+var (
+	insertNotice = `INSERT INTO notices (` + columns + `) VALUES (` + marks(1, columnCount+1) + `, NULL)`
+	updateNotice = `UPDATE notices SET (` + changeable + `) = (` + marks(2, columnCount) + `) WHERE id = $1`
+)
+
+// insert stores a new notice; its MAC follows with seal.
+func insert(ctx context.Context, tx *db.Tx, n Notice) error {
+	_, err := tx.Exec(ctx, insertNotice, append(n.values(), []byte{})...)
+	return err
+}
+
+// save stores everything of n that may change. It leaves the MACs alone.
+func save(ctx context.Context, tx *db.Tx, n Notice) error {
+	_, err := tx.Exec(ctx, updateNotice, n.values()...)
+	return err
+}
+
+const changeable = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
+	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
+	preserve_months, advance_from, emergency, life, delivery, rung, outcome, drafted_by, created_at, drafted_at, proposed_at, approved_at,
+	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
+	closed_at, withdrawn_at, envelope_sealed`
+
+// get returns the notice, or a hidden fault.
+func get(ctx context.Context, r db.Reader, id ID) (Notice, error) {
+	return hide(db.One(ctx, r, scan, `SELECT `+columns+` FROM notices WHERE id = $1`, id))
+}
+
+// lock returns the notice under a row lock, or a hidden fault.
+func lock(ctx context.Context, tx *db.Tx, id ID) (Notice, error) {
+	return hide(db.One(ctx, tx, scan, `SELECT `+columns+` FROM notices WHERE id = $1 FOR UPDATE`, id))
+}
+
+// byRef returns the notice with that reference, or a hidden fault.
+func byRef(ctx context.Context, r db.Reader, ref string) (Notice, error) {
+	return hide(db.One(ctx, r, scan, `SELECT `+columns+` FROM notices WHERE ref = $1`, ref))
+}
+
+const itemColumns = `n, location_id, url_sealed, url_mac, platform, kind, content_type, language, state, answer, answers, answered_at, verified_at, reopened, started_at, due_at`
+
+func scanItem(row db.Row) (Item, error) {
+	var i Item
+	err := row.Scan(&i.N, &i.LocationID, &i.sealedURL, &i.urlMAC, &i.Platform, &i.Kind, &i.ContentType, &i.Language, &i.State,
+		&i.Answer, &i.Answers, db.Time(&i.AnsweredAt), db.Time(&i.VerifiedAt), &i.Reopened, db.Time(&i.StartedAt), db.Time(&i.DueAt))
+	return i, err
+}
+
+// items returns the items of a notice in order.
+func items(ctx context.Context, r db.Reader, id ID) ([]Item, error) {
+	return db.All(ctx, r, scanItem, `SELECT `+itemColumns+` FROM notice_items WHERE notice_id = $1 ORDER BY n`, id)
+}
+
+// getItem returns one item, or a hidden fault. The caller holds the notice's
+// row lock, which every change of its items takes first.
+func getItem(ctx context.Context, r db.Reader, id ID, n int) (Item, error) {
+	return hide(db.One(ctx, r, scanItem, `SELECT `+itemColumns+` FROM notice_items WHERE notice_id = $1 AND n = $2`, id, n))
+}
+
+// saveItem stores what may change of an item.
+func saveItem(ctx context.Context, tx *db.Tx, id ID, i Item) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE notice_items SET state = $3, answer = $4, answers = $5, answered_at = $6, verified_at = $7, reopened = $8, started_at = $9, due_at = $10
+		WHERE notice_id = $1 AND n = $2`, id, i.N, i.State, i.Answer, i.Answers, db.MicrosOrNull(i.AnsweredAt),
+		db.MicrosOrNull(i.VerifiedAt), i.Reopened,
+		db.MicrosOrNull(i.StartedAt), db.MicrosOrNull(i.DueAt))
+	return err
+}
+
+// A Signature is one person's signature over one version's digest.
+type Signature struct {
+	Version     int
+	N           int // from 1, in the order they were made
+	Step        notes.Step
+	Party       party.ID
+	PartyKind   party.Kind
+	Person      party.PersonID
+	Roles       []party.Role // as they were then
+	Key         party.KeyID
+	Method      party.Method
+	Value       []byte   // Ed25519 over the digest
+	Read        []string // parts of the dossier that the signer had opened
+	ReadSeconds int
+	At          time.Time // to the second
+
+	digest []byte
+}
+
+func scanSignature(row db.Row) (Signature, error) {
+	var s Signature
+	var roles, read string
+	err := row.Scan(&s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, &roles, &s.Key, &s.Method, &s.digest, &s.Value,
+		&read, &s.ReadSeconds, db.Time(&s.At))
+	if err != nil {
+		return s, err
+	}
+	return s, errors.Join(json.Unmarshal([]byte(roles), &s.Roles), json.Unmarshal([]byte(read), &s.Read))
+}
+
+// signatures returns those of one version, in the order they were made.
+func signatures(ctx context.Context, r db.Reader, id ID, version int) ([]Signature, error) {
+	return db.All(ctx, r, scanSignature, `
+		SELECT version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value, read_parts, read_seconds, at
+		FROM notice_signatures WHERE notice_id = $1 AND version = $2 ORDER BY n`, id, version)
+}
+
+// insertSignature reports false when the person or key has signed this version
+// already, or somebody else has just taken the same step.
+func insertSignature(ctx context.Context, tx *db.Tx, id ID, s Signature) (bool, error) {
+	n, err := tx.Exec(ctx, `
+		INSERT INTO notice_signatures (notice_id, version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value,
+			read_parts, read_seconds, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+		id, s.Version, s.N, s.Step, s.Party, s.PartyKind, s.Person, list(s.Roles), s.Key, s.Method, s.digest, s.Value,
+		list(s.Read), s.ReadSeconds, db.Micros(s.At))
+	return n == 1, err
+}
+
+// rows is everything of a notice that the row MAC covers.
+type rows struct {
+	Notice     Notice
+	Sealed     [][]byte // what Notice keeps to itself
+	Items      []Item
+	ItemSealed [][]byte
+	Versions   []versionRow
+	Signatures []Signature
+	Digests    [][]byte
+}
+
+type versionRow struct {
+	Version   int
+	Digest    []byte
+	Sealed    []byte
+	DossierID casework.DossierID
+	Person    party.PersonID
+	At        time.Time
+}
+
+func scanVersion(row db.Row) (versionRow, error) {
+	var v versionRow
+	err := row.Scan(&v.Version, &v.Digest, &v.Sealed, &v.DossierID, &v.Person, db.Time(&v.At))
+	return v, err
+}
+
+func versions(ctx context.Context, r db.Reader, id ID) ([]versionRow, error) {
+	return db.All(ctx, r, scanVersion, `
+		SELECT version, digest, canonical_sealed, dossier_id, person_id, at FROM notice_versions WHERE notice_id = $1 ORDER BY version`, id)
+}
+
+// readRows reads what the row MAC covers, as the database holds it now.
+func readRows(ctx context.Context, r db.Reader, id ID) (rows, error) {
+	n, err := get(ctx, r, id)
+	if err != nil {
+		return rows{}, err
+	}
+	w := rows{Notice: n, Sealed: [][]byte{n.sealedBytes, n.key, n.envelope, n.sentMAC}}
+	if w.Items, err = items(ctx, r, id); err != nil {
+		return rows{}, err
+	}
+	for _, i := range w.Items {
+		w.ItemSealed = append(w.ItemSealed, i.sealedURL, i.urlMAC)
+	}
+	if w.Versions, err = versions(ctx, r, id); err != nil {
+		return rows{}, err
+	}
+	for _, v := range w.Versions {
+		sigs, err := signatures(ctx, r, id, v.Version)
+		if err != nil {
+			return rows{}, err
+		}
+		for _, s := range sigs {
+			w.Signatures, w.Digests = append(w.Signatures, s), append(w.Digests, s.digest)
+		}
+	}
+	return w, nil
+}
+
+// rowMAC is the MAC over rows under a key outside the database: SQL alone
+// cannot make one (threat-model T12).
+func (r *Room) rowMAC(w rows) ([]byte, error) {
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return nil, fmt.Errorf("row MAC: %w", err)
+	}
+	return r.Vault.MAC("notice-rows", raw), nil
+}
+
+// seal renews the row MAC after a change of a notice that is not yet sent.
+func (r *Room) seal(ctx context.Context, tx *db.Tx, id ID) error {
+	w, err := readRows(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	mac, err := r.rowMAC(w)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE notices SET row_mac = $2 WHERE id = $1`, id, mac)
+	return err
+}
+
+// whole returns the rows of a notice that is not yet sent, or a Conflict if
+// they are not those that this program wrote.
+func (r *Room) whole(ctx context.Context, reader db.Reader, id ID) (rows, error) {
+	w, err := readRows(ctx, reader, id)
+	if err != nil {
+		return w, err
+	}
+	mac, err := r.rowMAC(w)
+	if err != nil {
+		return w, err
+	}
+	if !hmac.Equal(mac, w.Notice.rowMAC) {
+		return w, fault.New(fault.Conflict, "notice.damaged", "Ref", w.Notice.Ref, "Why", "rows")
+	}
+	return w, nil
+}
+
+// sentProof is what only the dispatcher sets.
+func (r *Room) sentProof(n Notice) []byte {
+	return r.Vault.MAC("notice-sent", fmt.Appendf(nil, "%s|%s|%d|%s|%s|%d", n.ID, n.Ref, n.Version, notes.Hex(n.Digest), n.Addressee, n.SentAt.UnixMicro()))
+}
+
+// sentRightly reports whether the dispatcher has sent n. A row that only claims
+// so is shown to no platform.
+func (r *Room) sentRightly(n Notice) bool {
+	return !n.SentAt.IsZero() && len(n.sentMAC) > 0 && hmac.Equal(n.sentMAC, r.sentProof(n))
+}
+
+// unwrap returns the key under which the notice's texts are sealed.
+func (r *Room) unwrap(n Notice) (vault.Key, error) {
+	k, err := r.Vault.Unwrap(n.key)
+	if err != nil {
+		return k, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "key").Because(err)
+	}
+	return k, nil
+}
+
+// open returns what was sealed for a column of n.
+func (r *Room) open(n Notice, sealed []byte, what string) ([]byte, error) {
+	k, err := r.unwrap(n)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := vault.Unseal(k, sealed, aad(n.ID, what))
+	if err != nil {
+		return nil, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", what).Because(err)
+	}
+	return plain, nil
+}
+
+// close seals a text for a column of n.
+func (r *Room) close(n Notice, plain []byte, what string) ([]byte, error) {
+	k, err := r.unwrap(n)
+	if err != nil {
+		return nil, err
+	}
+	return vault.Seal(k, plain, aad(n.ID, what)), nil
+}
+
+// aad binds a sealed text to its notice and place.
+func aad(id ID, what string) string { return "notice/" + string(id) + "/" + what }
+
+func hide[T any](v T, err error) (T, error) {
+	if errors.Is(err, db.ErrAbsent) {
+		return v, fault.Hidden("notice")
+	}
+	return v, err
+}
+
+// list spells a list for a text column.
+func list[S ~string](s []S) string {
+	if s == nil {
+		s = []S{}
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(raw)
+}
+
+func bytesOrNull(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func errPack(n Notice) error {
+	return fault.New(fault.Conflict, "notice.pack-gone", "Code", n.Pack.Code, "Version", n.Pack.Version)
+}

@@ -1,0 +1,122 @@
+package notice
+
+import (
+	"context"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/party"
+)
+
+// A Waiting is a notice whose next step could be the actor's.
+type Waiting struct {
+	Row
+	Step  Event         // approve or issue
+	Since time.Time     // when it began to wait for this step
+	Limit time.Duration // our own target
+	Why   error         // why the actor may not take it, nil if they may
+}
+
+// Approvals returns what waits for a signature in the actor's party, the
+// longest first: proposed notices for its approvers, approved ones for its
+// officers. Those that the actor may not sign, having acted before, say so.
+func (r *Room) Approvals(ctx context.Context, by party.Actor) ([]Waiting, error) {
+	var out []Waiting
+	for _, w := range []struct {
+		event Event
+		act   auth.Act
+		sql   string
+	}{
+		{EventApprove, auth.NoticeApprove, `n.life = 'proposed' AND n.proposer = $1 ORDER BY n.proposed_at, n.id LIMIT 200`},
+		{EventIssue, auth.NoticeIssue, `n.life = 'approved' AND n.issued_at IS NULL AND n.issuer = $1 ORDER BY n.approved_at, n.id LIMIT 200`},
+	} {
+		if !auth.Seat(by, w.act) {
+			continue
+		}
+		all, err := db.All(ctx, r.DB, scan, `SELECT `+prefixed+` FROM notices n WHERE `+w.sql, by.Party)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range all {
+			one, err := r.waiting(ctx, by, n, w.event, w.act)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+func (r *Room) waiting(ctx context.Context, by party.Actor, n Notice, event Event, act auth.Act) (Waiting, error) {
+	row, err := r.row(ctx, n)
+	if err != nil {
+		return Waiting{}, err
+	}
+	sigs, err := signatures(ctx, r.DB, n.ID, n.Version)
+	if err != nil {
+		return Waiting{}, err
+	}
+	w := Waiting{Row: row, Step: event, Since: n.ProposedAt, Why: auth.May(by, act, r.object(n, acted(n, sigs, event)))}
+	if event == EventIssue {
+		w.Since = n.ApprovedAt
+	}
+	if w.Why == nil {
+		w.Why = r.locked(n, event)
+	}
+	pack, err := r.pack(n)
+	if err != nil {
+		return w, err
+	}
+	chain, _ := pack.Chain(policyKind(n))
+	if s, ok := stepOf(chain, signing[event].act); ok {
+		w.Limit = s.Limit.Duration()
+	}
+	return w, nil
+}
+
+// Awaiting counts what waits for the actor. It costs one query for each count
+// that the actor's seat can have.
+func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
+	var a Awaiting
+	if !by.Known() {
+		return a, nil
+	}
+	now := db.Micros(r.Clock.Now())
+	soon := db.Micros(r.Clock.Now().Add(time.Hour))
+	platform := by.PartyKind == party.Platform
+	for _, c := range []struct {
+		into *int
+		seat bool
+		sql  string
+		args []any
+	}{
+		{&a.Propose, auth.Seat(by, auth.NoticePropose), `n.proposer = $1 AND n.life = 'draft'`, nil},
+		{&a.Approve, auth.Seat(by, auth.NoticeApprove), `n.proposer = $1 AND n.life = 'proposed' AND n.drafted_by <> $2
+			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
+		{&a.Issue, auth.Seat(by, auth.NoticeIssue), `n.issuer = $1 AND n.life = 'approved' AND n.issued_at IS NULL AND n.drafted_by <> $2
+			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
+		{&a.Confirm, auth.Seat(by, auth.NoticeDeem), `n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL
+			AND EXISTS (SELECT 1 FROM notice_deemed d WHERE d.notice_id = n.id AND d.confirmed_by IS NULL AND d.proposed_by <> $2)`, []any{by.Person}},
+		{&a.Receive, platform, `n.addressee = $1 AND n.life = 'open' AND n.sent_mac IS NOT NULL AND n.received_at IS NULL`, nil},
+		{&a.Answer, platform, `n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL
+			AND EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = n.id AND i.state = 'pending')`, nil},
+		{&a.Due1h, platform, `n.addressee = $1 AND n.life = 'open' AND n.due_at <= $2`, []any{soon}},
+		{&a.Verify, auth.Seat(by, auth.NoticeVerify), `(n.proposer = $1 OR n.issuer = $1) AND n.life = 'open'
+			AND EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = n.id AND i.state = 'answered')`, nil},
+		{&a.Questions, auth.Seat(by, auth.NoticeVerify), `(n.proposer = $1 OR n.issuer = $1) AND n.life = 'open'
+			AND EXISTS (SELECT 1 FROM notice_pauses p WHERE p.notice_id = n.id AND p.ended_at IS NULL AND p.refused_at IS NULL)`, nil},
+		{&a.Overdue, true, `(n.proposer = $1 OR n.issuer = $1 OR n.addressee = $1 AND n.sent_mac IS NOT NULL) AND n.life = 'open' AND n.due_at < $2`, []any{now}},
+	} {
+		if !c.seat {
+			continue
+		}
+		n, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM notices n WHERE `+c.sql, append([]any{by.Party}, c.args...)...)
+		if err != nil {
+			return a, err
+		}
+		*c.into = int(n)
+	}
+	return a, nil
+}
