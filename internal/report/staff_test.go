@@ -304,7 +304,8 @@ func TestOpeningAFileIsOnRecordAndNothingDamagedIsShown(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := start(t, d)
 		s := good()
-		s.Files = []report.Upload{picture("content")}
+		const size = 300_000 // more than one encrypted chunk, so that damage can lie behind a good beginning
+		s.Files = []report.Upload{picture(strings.Repeat("x", size))}
 		r := h.submit(t, s)
 		got, err := h.Get(t.Context(), h.analyst, r.ReportID)
 		if err != nil {
@@ -326,8 +327,8 @@ func TestOpeningAFileIsOnRecordAndNothingDamagedIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw, err := io.ReadAll(content)
-		if err = errors.Join(err, content.Close()); err != nil || string(raw) != "\x89PNG\r\n\x1a\ncontent" || f.MediaType != "image/png" {
-			t.Errorf("read %q of %+v, %v", raw, f, err)
+		if err = errors.Join(err, content.Close()); err != nil || string(raw) != "\x89PNG\r\n\x1a\n"+strings.Repeat("x", size) || f.MediaType != "image/png" {
+			t.Errorf("read %d bytes of %+v, %v", len(raw), f, err)
 		}
 		h.drain(t)
 		if n := h.opened(t, r.ReportID, h.analyst.Person); n != 1 {
@@ -502,11 +503,14 @@ func TestWhatIsAddedCountsWithWhatWasThere(t *testing.T) {
 		if err := add(many); !hasPart(err, "/locations", "report.too-many-locations") {
 			t.Errorf("1,002 links in all: %v", err)
 		}
-		var wg sync.WaitGroup
+		var wg, ready sync.WaitGroup
 		var taken sync.Map
-		for i := range 4 { // one place is left, four ask for it
+		ready.Add(8)
+		for i := range 8 { // one place is left, eight ask for it, and each was told at first that there is room
 			wg.Go(func() {
-				if err := h.AddMaterial(t.Context(), r.Code, report.Material{Files: []report.Upload{picture("last")}}); err == nil {
+				u := picture("last")
+				u.Content = io.MultiReader(&gate{all: &ready}, u.Content)
+				if err := h.AddMaterial(t.Context(), r.Code, report.Material{Files: []report.Upload{u}}); err == nil {
 					taken.Store(i, true)
 				} else if !hasPart(err, "/files", "report.too-many-files") {
 					t.Error(err)
@@ -525,6 +529,17 @@ func TestWhatIsAddedCountsWithWhatWasThere(t *testing.T) {
 			t.Errorf("status %+v, %v", st, err)
 		}
 	})
+}
+
+// gate is an empty reader that waits until everybody has come to read.
+type gate struct {
+	all  *sync.WaitGroup
+	once sync.Once
+}
+
+func (g *gate) Read([]byte) (int, error) {
+	g.once.Do(func() { g.all.Done(); g.all.Wait() })
+	return 0, io.EOF
 }
 
 func TestMessagesAreBounded(t *testing.T) {
