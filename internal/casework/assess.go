@@ -113,7 +113,7 @@ func (o Opinion) check() error {
 		t := purposeIn(o.PurposeTests, p)
 		for what, ok := range map[string]bool{"claimed": t.Claimed != "", "actual": t.Actual != "", "reasons": said(t.Reasons)} {
 			if !ok {
-				c.Add(at+"/"+what, "case.unanswered", "Question", string(p))
+				c.Add(at+"/"+what, "case.unanswered."+string(p))
 			}
 		}
 	}

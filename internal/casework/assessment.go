@@ -246,7 +246,7 @@ func (a Assessment) Complete() error {
 	var c fault.Checker
 	ask := func(ok bool, at, question string) {
 		if !ok {
-			c.Add(at, "case.unanswered", "Question", question)
+			c.Add(at, "case.unanswered."+question)
 		}
 	}
 	ask(a.Measure != "", "/measure", "measure")

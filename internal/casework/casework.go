@@ -10,6 +10,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -97,7 +98,7 @@ type Case struct {
 // never a name from it (ui/principles.md 10). The platform's name is the
 // caller's to translate from its key.
 func (c Case) Title(p *i18n.Printer, platform string) string {
-	kind := p.T("case.kind." + c.Kind)
+	kind := p.T("case.kind." + cmp.Or(c.Kind, "none"))
 	if platform == "" {
 		return kind
 	}

@@ -174,9 +174,15 @@ func next(s situation, event Event, o auth.Object) (Transition, error) {
 		}
 	}
 	if why == nil {
-		why = fault.New(fault.Conflict, "case.state", "Event", string(event), "State", string(s.Case.State))
+		why = notFrom(s.Case, event)
 	}
 	return Transition{}, why
+}
+
+// notFrom says that an event does not happen in the state of c; the texts are
+// case.in-<state>.
+func notFrom(c Case, event Event) error {
+	return fault.New(fault.Conflict, "case.in-"+string(c.State), "Ref", c.Ref, "Event", string(event))
 }
 
 // A Button is an act on a case: open to the actor, or locked and why.
@@ -318,7 +324,7 @@ func held(s situation) error {
 func was(prior State) guard {
 	return func(s situation) error {
 		if s.Prior != prior {
-			return fault.New(fault.Conflict, "case.state", "Event", string(UndoClose), "State", string(s.Case.State))
+			return notFrom(s.Case, UndoClose)
 		}
 		return nil
 	}
@@ -333,7 +339,7 @@ func lastDossier(s situation) error {
 
 func moreDossiers(s situation) error {
 	if lastDossier(s) == nil {
-		return fault.New(fault.Conflict, "case.state", "Event", string(Finish), "State", string(s.Case.State))
+		return notFrom(s.Case, Finish)
 	}
 	return nil
 }
