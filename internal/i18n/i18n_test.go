@@ -1,0 +1,76 @@
+package i18n_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
+)
+
+func TestNegotiate(t *testing.T) {
+	for header, want := range map[string]i18n.Lang{
+		"":                              i18n.ID,
+		"id":                            i18n.ID,
+		"in":                            i18n.ID, // the code before 1989, which old phones still send
+		"id-ID,id;q=0.9,en;q=0.8":       i18n.ID,
+		"en":                            i18n.EN,
+		"en-GB,en-US;q=0.9":             i18n.EN,
+		"EN-gb":                         i18n.EN,
+		"fr,en;q=0.5":                   i18n.EN,
+		"fr,id;q=0.5,en;q=0.4":          i18n.ID,
+		"en;q=0.1,id;q=0.9":             i18n.ID,
+		"fr":                            i18n.ID,
+		"*":                             i18n.ID,
+		"en;q=0":                        i18n.ID,
+		";;;===":                        i18n.ID,
+		"en\x00":                        i18n.ID,
+		strings.Repeat("x-y;q=1,", 999): i18n.ID,
+	} {
+		if got := i18n.Negotiate(header); got != want {
+			t.Errorf("%.40q: got %s, want %s", header, got, want)
+		}
+	}
+}
+
+func TestAPrinterSpeaksItsLanguage(t *testing.T) {
+	for lang, want := range map[i18n.Lang][4]string{
+		i18n.ID: {"Bagian ini wajib diisi.", "Terlalu panjang: paling banyak 200 karakter.", "1 hari", "1.234 hari"},
+		i18n.EN: {"This is required.", "This is too long: at most 200 characters.", "1 day", "1,234 days"},
+	} {
+		p := i18n.For(lang)
+		got := [4]string{p.T("fault.required"), p.T("party.too-long", "Max", 200), p.N("ui.span.days", 1), p.N("ui.span.days", 1234)}
+		if got != want || p.Lang() != lang {
+			t.Errorf("%s: got %q, want %q", p.Lang(), got, want)
+		}
+	}
+	if p := i18n.For("tlh"); p.Lang() != i18n.ID {
+		t.Errorf("an unknown language gets %s", p.Lang())
+	}
+}
+
+func TestAFaultIsSaidInWords(t *testing.T) {
+	e := fault.New(fault.Invalid, "party.code", "Value", "A <b>")
+	if got, want := i18n.For(i18n.EN).Fault(e), "“A <b>” cannot be a short name: use 2 to 40 of a–z, 0–9 and inner hyphens."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestAMissingTextShowsItsKey(t *testing.T) {
+	p := i18n.For(i18n.EN)
+	if got := p.T("no.such-key", "A", 1); got != "no.such-key" {
+		t.Errorf("got %q", got)
+	}
+	if p.Has("no.such-key") || !p.Has("fault.required") || !p.Has("fault.hidden") {
+		t.Error("Has does not tell texts from missing ones")
+	}
+}
+
+func TestAnOddNumberOfArgumentsIsABug(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("an odd number of arguments passes")
+		}
+	}()
+	i18n.For(i18n.ID).T("fault.required", "Name")
+}
