@@ -367,7 +367,7 @@ func (b *builder) document(ctx context.Context, id ID, ref string) (notes.Notice
 	a := b.frozen.Document.Assessment
 	n := notes.Notice{
 		V: notes.Version, Instance: b.instance.Code, ID: string(id), Reference: ref, Kind: b.in.Kind,
-		Issuer: partyNote(b.issuer), Proposer: partyNote(b.proposer), Jurisdiction: strings.ToUpper(b.pack.Code),
+		Issuer: partyNote(b.issuer), Proposer: partyNote(b.proposer), Jurisdiction: stateOf(b.pack.Code),
 		Pack:       notes.Pack{Code: b.pack.Code, Version: b.pack.Version, Digest: b.pack.Ref.Digest},
 		LegalBasis: b.legalBasis(), Addressee: b.addresseeNote(), Items: b.frozen.Document.Locations,
 		Functions: append([]notes.Function{}, a.Functions...), Audience: a.Audience, Tier: a.Tier, Listed: &a.Listed,
@@ -393,18 +393,17 @@ func (b *builder) document(ctx context.Context, id ID, ref string) (notes.Notice
 }
 
 func partyNote(p party.Party) notes.Party {
-	return notes.Party{ID: string(p.ID), Name: p.Name, Kind: string(p.Kind), State: stateOf(p)}
+	return notes.Party{ID: string(p.ID), Name: p.Name, Kind: string(p.Kind), State: homeState(p)}
 }
 
-// stateOf returns a party's state, for one of a public body that of its
-// jurisdiction.
-func stateOf(p party.Party) string {
-	if p.Establishment != "" {
-		return p.Establishment
-	}
-	state, _, _ := strings.Cut(strings.ToUpper(p.Jurisdiction), "-")
+// stateOf returns the state or union of a pack's code: eu-tco is that of EU.
+func stateOf(code string) string {
+	state, _, _ := strings.Cut(strings.ToUpper(code), "-")
 	return state
 }
+
+// homeState is a party's state, for a public body that of its jurisdiction.
+func homeState(p party.Party) string { return cmp.Or(p.Establishment, stateOf(p.Jurisdiction)) }
 
 func (b *builder) addresseeNote() notes.Addressee {
 	kind := "hosting"
@@ -491,7 +490,7 @@ func (b *builder) homeCopy() *notes.HomeCopy {
 		return nil
 	}
 	state := b.addressee.Establishment
-	if !b.pack.HomeCopy.Required || state == "" || state == stateOf(b.issuer) {
+	if !b.pack.HomeCopy.Required || state == "" || state == homeState(b.issuer) {
 		return &notes.HomeCopy{}
 	}
 	return &notes.HomeCopy{Applies: true, State: state, Authority: cmp.Or(b.in.HomeAuthority, "Competent authority of "+state)}
