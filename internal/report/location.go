@@ -72,8 +72,18 @@ func (r *Room) FindLocation(ctx context.Context, q db.Reader, raw string) (Locat
 
 // Locations returns the locations with these identifiers, opened, in the order
 // given; unknown ones are left out. The caller has checked that its reader may
-// see them. It costs about 0.1 ms a location.
+// see them. Opening costs about 0.2 ms a location.
 func (r *Room) Locations(ctx context.Context, q db.Reader, ids []LocationID) ([]Location, error) {
+	return inOrder(ctx, q, ids, r.openLocation)
+}
+
+// Places is Locations without opening: every URL is "". It is for those who
+// only count or sort, as the sequencer does.
+func (r *Room) Places(ctx context.Context, q db.Reader, ids []LocationID) ([]Location, error) {
+	return inOrder(ctx, q, ids, func(row locationRow) (Location, error) { return row.Location, nil })
+}
+
+func inOrder(ctx context.Context, q db.Reader, ids []LocationID, open func(locationRow) (Location, error)) ([]Location, error) {
 	rows := make(map[LocationID]locationRow, len(ids))
 	for part := range slices.Chunk(ids, inMax) {
 		got, err := db.All(ctx, q, scanLocation, `SELECT `+locationColumns+` FROM locations WHERE id IN (`+inList(len(part))+`)`, inArgs(part)...)
@@ -90,7 +100,7 @@ func (r *Room) Locations(ctx context.Context, q db.Reader, ids []LocationID) ([]
 		if !ok {
 			continue
 		}
-		l, err := r.openLocation(row)
+		l, err := open(row)
 		if err != nil {
 			return nil, err
 		}

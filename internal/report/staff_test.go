@@ -293,6 +293,10 @@ func TestTheListFiltersAndRefusesForeignCursors(t *testing.T) {
 		if _, err := h.FindLocation(t.Context(), d, "https://nobody.example/named-this"); !fault.Is(err, "fault.hidden") {
 			t.Errorf("an unknown location: %v", err)
 		}
+		places, err := h.Places(t.Context(), d, []report.LocationID{"absent", loc.ID})
+		if err != nil || len(places) != 1 || places[0].URL != "" || places[0].Kind != loc.Kind {
+			t.Errorf("places: %+v, %v", places, err)
+		}
 		ids, err := h.Reported(t.Context(), d, string(h.agency.ID), []report.LocationID{loc.ID}, 10)
 		if err != nil || !slices.Equal(ids, []report.ID{a.ReportID}) {
 			t.Errorf("reported: %v, %v", ids, err)
