@@ -360,7 +360,7 @@ func (r *Room) agree(w rows, canon []byte) error {
 	for i, it := range w.Items {
 		url, err := r.open(n, it.sealedURL, "url")
 		d := doc.Items[i]
-		if err != nil || string(url) != d.URL || it.N != d.N || it.Platform != d.Platform || it.Kind != d.Kind || !bytes.Equal(it.urlMAC, r.urlMAC(d.URL)) {
+		if err != nil || string(url) != d.URL || it.N != d.N || it.Platform != d.Platform || it.Kind != d.Kind || it.ContentType != d.ContentType || it.Language != d.Language {
 			return refused("items", fmt.Errorf("item %d: rows and bytes differ: %w", it.N, err))
 		}
 	}

@@ -143,9 +143,9 @@ func (r *Room) storeDraft(ctx context.Context, tx *db.Tx, by party.Actor, n Noti
 	}
 	for i, it := range d.doc.Items {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO notice_items (notice_id, n, location_id, url_sealed, url_mac, platform, kind, content_type, language, state, answer, answers, reopened)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', '', 0, 0)`,
-			n.ID, it.N, d.locations[i], vault.Seal(key, []byte(it.URL), aad(n.ID, "url")), r.urlMAC(it.URL),
+			INSERT INTO notice_items (notice_id, n, location_id, url_sealed, platform, kind, content_type, language, state, answer, answers, reopened)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', '', 0, 0)`,
+			n.ID, it.N, d.locations[i], vault.Seal(key, []byte(it.URL), aad(n.ID, "url")),
 			it.Platform, it.Kind, it.ContentType, it.Language)
 		if err != nil {
 			return err
@@ -158,9 +158,6 @@ func (r *Room) storeDraft(ctx context.Context, tx *db.Tx, by party.Actor, n Noti
 		"kind": n.Kind, "version": n.Version, "items": n.ItemCount, "digest": notes.Hex(n.Digest),
 	}, now)
 }
-
-// urlMAC finds an item by its link.
-func (r *Room) urlMAC(url string) []byte { return r.Vault.MAC("notice-url", []byte(url)) }
 
 // begin locks a notice that is not yet sent for one event of its life: the
 // actor may do it, the state allows it, the rows are those that we wrote.

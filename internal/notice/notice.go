@@ -189,7 +189,6 @@ type Item struct {
 	DueAt       time.Time // zero without a running clock
 
 	sealedURL []byte
-	urlMAC    []byte // finds the item by its link; tells nothing
 }
 
 // An Announcement is news for one party, to be delivered by whatever endpoints

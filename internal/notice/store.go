@@ -116,11 +116,11 @@ func byRef(ctx context.Context, r db.Reader, ref string) (Notice, error) {
 	return hide(db.One(ctx, r, scan, `SELECT `+columns+` FROM notices WHERE ref = $1`, ref))
 }
 
-const itemColumns = `n, location_id, url_sealed, url_mac, platform, kind, content_type, language, state, answer, answers, answered_at, verified_at, reopened, started_at, due_at`
+const itemColumns = `n, location_id, url_sealed, platform, kind, content_type, language, state, answer, answers, answered_at, verified_at, reopened, started_at, due_at`
 
 func scanItem(row db.Row) (Item, error) {
 	var i Item
-	err := row.Scan(&i.N, &i.LocationID, &i.sealedURL, &i.urlMAC, &i.Platform, &i.Kind, &i.ContentType, &i.Language, &i.State,
+	err := row.Scan(&i.N, &i.LocationID, &i.sealedURL, &i.Platform, &i.Kind, &i.ContentType, &i.Language, &i.State,
 		&i.Answer, &i.Answers, db.Time(&i.AnsweredAt), db.Time(&i.VerifiedAt), &i.Reopened, db.Time(&i.StartedAt), db.Time(&i.DueAt))
 	return i, err
 }
@@ -237,7 +237,7 @@ func readRows(ctx context.Context, r db.Reader, id ID) (rows, error) {
 		return rows{}, err
 	}
 	for _, i := range w.Items {
-		w.ItemSealed = append(w.ItemSealed, i.sealedURL, i.urlMAC)
+		w.ItemSealed = append(w.ItemSealed, i.sealedURL)
 	}
 	if w.Versions, err = versions(ctx, r, id); err != nil {
 		return rows{}, err

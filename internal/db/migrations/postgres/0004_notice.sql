@@ -66,7 +66,6 @@ CREATE TABLE notice_items (
   n BIGINT NOT NULL,
   location_id TEXT NOT NULL,
   url_sealed BYTEA NOT NULL,
-  url_mac BYTEA NOT NULL,
   platform TEXT NOT NULL,
   kind TEXT NOT NULL,
   content_type TEXT NOT NULL,
@@ -81,7 +80,6 @@ CREATE TABLE notice_items (
   due_at BIGINT,
   PRIMARY KEY (notice_id, n)
 );
-CREATE INDEX notice_items_url ON notice_items (url_mac);
 CREATE INDEX notice_items_location ON notice_items (location_id);
 
 CREATE TABLE notice_versions (
