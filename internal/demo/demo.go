@@ -1,0 +1,79 @@
+// Package demo fills an instance with the demonstration's cast and ninety days
+// of made-up work: about five hundred cases in every state, and the notices,
+// answers and conversations that came of them.
+//
+// Nothing is written behind the rooms' backs. Each report, assessment,
+// signature and answer goes through the rooms' public methods, by people with
+// keys of their own, under a clock that is moved through the ninety days; what
+// a visitor sees is what the program does. The private keys of these people
+// live in the memory of this process only.
+//
+// Everything is synthetic: ".example" names, invented organisations and people,
+// pictures drawn from gradients and noise.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/report"
+)
+
+// Days is how far back the demonstration's history goes.
+const Days = 90
+
+// An Instance is what the demonstration works with: rooms whose clock is Clock,
+// over an empty database, with nothing else running.
+type Instance struct {
+	DB       *db.DB
+	Feed     *feed.Feed
+	Auth     *auth.Auth
+	Report   *report.Room
+	Casework *casework.Room
+	Notice   *notice.Room
+	Clock    *Clock
+	Log      *slog.Logger
+}
+
+// A Plan says how much is made and from which seed. Its zero value is the whole
+// demonstration.
+type Plan struct {
+	Seed  uint64 // equal seeds tell equal stories; identifiers and keys differ
+	Share int    // percent of the history that is made; 0 means all of it
+	Tick  func(done, all int)
+}
+
+// Fill makes the cast and its history, up to the present, and then gives the
+// clock back to the machine. The cast is returned with its API keys.
+func Fill(ctx context.Context, in Instance, p Plan) (*Cast, error) {
+	now := in.Clock.most
+	begin := now.AddDate(0, 0, -Days)
+	in.Clock.Set(begin.Add(-24 * time.Hour))
+	cast, err := gather(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("gather the cast: %w", err)
+	}
+	w := &world{Instance: in, cast: cast, begin: begin, now: now, seed: p.Seed}
+	stories := w.history(p.Share)
+	stories = append(stories, w.present()...)
+	if err := w.tell(ctx, stories, p.Tick); err != nil {
+		return nil, fmt.Errorf("tell the stories: %w", err)
+	}
+	in.Clock.Release()
+	return cast, cast.addKeys(ctx, in)
+}
+
+// world is what the stories share.
+type world struct {
+	Instance
+	cast       *Cast
+	begin, now time.Time
+	seed       uint64
+}
