@@ -80,11 +80,11 @@ type HandOverInput struct {
 func (r *Room) HandOver(ctx context.Context, by party.Actor, id ID, in HandOverInput) (HandOverID, error) {
 	hid := HandOverID(db.NewID())
 	err := r.write(ctx, func(ctx context.Context, tx *db.Tx, now time.Time) error {
-		to, err := r.receiver(ctx, tx, by, in)
-		if err != nil {
-			return err
-		}
-		_, err = r.act(ctx, tx, by, id, HandOver, now, func(c *Case, _ situation) (any, error) {
+		_, err := r.act(ctx, tx, by, id, HandOver, now, func(c *Case, _ situation) (any, error) {
+			to, err := r.receiver(ctx, tx, by, in)
+			if err != nil {
+				return nil, err
+			}
 			if len(in.LocationIDs) == 0 {
 				if in.LocationIDs, err = r.Locations(ctx, tx, c.ID); err != nil {
 					return nil, err

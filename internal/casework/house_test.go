@@ -331,3 +331,7 @@ func site(t testing.TB, handler http.HandlerFunc) (*httptest.Server, netip.AddrP
 	t.Cleanup(s.Close)
 	return s, netip.MustParseAddrPort(s.Listener.Addr().String())
 }
+
+func sealLocation(key vault.Key, id report.LocationID, url string) []byte {
+	return vault.Seal(key, []byte(url), "location/"+string(id))
+}
