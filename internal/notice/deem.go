@@ -13,6 +13,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/policy/clocks"
@@ -191,7 +192,7 @@ func (r *Room) mayDeem(ctx context.Context, reader db.Reader, by party.Actor, n 
 		return err
 	}
 	if !pack.Receipt.Deemed.Allowed {
-		return noDeemed(pack.Receipt.Deemed.Rule.Text)
+		return noDeemed(by, pack.Receipt.Deemed.Rule.Text)
 	}
 	log, err := deliveries(ctx, reader, n.ID)
 	if err != nil {
@@ -206,8 +207,8 @@ func (r *Room) mayDeem(ctx context.Context, reader db.Reader, by party.Actor, n 
 }
 
 // noDeemed says in the pack's words that the ladder stops here.
-func noDeemed(t policy.Text) error {
-	return fault.New(fault.Denied, "notice.no-deemed", "TextID", t.ID, "TextEN", t.EN)
+func noDeemed(by party.Actor, t policy.Text) error {
+	return fault.New(fault.Denied, "notice.no-deemed", "Text", t.In(i18n.Lang(by.Lang)))
 }
 
 // recordInside records what only those who decide may know yet.

@@ -31,8 +31,11 @@ func (r *Room) Subscriptions() []feed.Subscription {
 // the dispatcher will refuse them, and the feed must not stop for them.
 func (r *Room) logged(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 	n, err := lock(ctx, tx, ID(e.ObjectID))
-	if fault.Of(err) == fault.NotFound || fault.Is(err, "notice.damaged") {
-		return nil
+	if fault.Of(err) == fault.NotFound {
+		return nil // an entry that no notice stands behind
+	}
+	if fault.Is(err, "notice.damaged") {
+		return r.refuse(ctx, tx, Notice{ID: ID(e.ObjectID)}, "rows", e.SequencedAt)
 	}
 	if err != nil {
 		return err
@@ -128,7 +131,7 @@ func (r *Room) Dispatch(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	sent := 0
+	sent, failed := 0, error(nil)
 	for _, id := range ids {
 		ok := false
 		err := r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -137,13 +140,12 @@ func (r *Room) Dispatch(ctx context.Context) (int, error) {
 			return err
 		})
 		if err != nil {
-			return sent, fmt.Errorf("dispatch notice %s: %w", id, err)
-		}
-		if ok {
+			failed = errors.Join(failed, fmt.Errorf("dispatch notice %s: %w", id, err)) // the others go on
+		} else if ok {
 			sent++
 		}
 	}
-	return sent, nil
+	return sent, failed
 }
 
 func (r *Room) dispatch(ctx context.Context, tx *db.Tx, id ID) (bool, error) {

@@ -36,17 +36,24 @@ func scan(row db.Row) (Notice, error) {
 		db.Time(&n.RemindedAt), db.Time(&n.OverdueAt), db.Time(&n.AnsweredAt), db.Time(&n.ClosedAt), db.Time(&n.WithdrawnAt),
 		&n.envelope, &n.rowMAC, &n.sentMAC)
 	if err != nil {
-		return n, err
+		return n, damaged(n.Ref, "columns", err)
 	}
 	if len(digest) != len(n.Digest) {
-		return n, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "digest")
+		return n, damaged(n.Ref, "digest", nil)
 	}
 	copy(n.Digest[:], digest)
 	if err := errors.Join(json.Unmarshal([]byte(grounds), &n.Grounds), json.Unmarshal([]byte(functions), &n.Functions),
 		json.Unmarshal([]byte(broad), &n.Broad)); err != nil {
-		return n, fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "lists").Because(err)
+		return n, damaged(n.Ref, "lists", err)
 	}
 	return n, nil
+}
+
+// damaged is a row that this program cannot have written. It is the answer to
+// whoever reads it, and a refusal for the dispatcher, which goes on with the
+// next notice.
+func damaged(ref, why string, err error) error {
+	return fault.New(fault.Conflict, "notice.damaged", "Ref", ref, "Why", why).Because(err)
 }
 
 func (n Notice) values() []any {
@@ -122,6 +129,9 @@ func scanItem(row db.Row) (Item, error) {
 	var i Item
 	err := row.Scan(&i.N, &i.LocationID, &i.sealedURL, &i.Platform, &i.Kind, &i.ContentType, &i.Language, &i.State,
 		&i.Answer, &i.Answers, db.Time(&i.AnsweredAt), db.Time(&i.VerifiedAt), &i.Reopened, db.Time(&i.StartedAt), db.Time(&i.DueAt))
+	if err != nil {
+		err = damaged("", "items", err)
+	}
 	return i, err
 }
 
@@ -170,10 +180,13 @@ func scanSignature(row db.Row) (Signature, error) {
 	var roles, read string
 	err := row.Scan(&s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, &roles, &s.Key, &s.Method, &s.digest, &s.Value,
 		&read, &s.ReadSeconds, db.Time(&s.At))
-	if err != nil {
-		return s, err
+	if err == nil {
+		err = errors.Join(json.Unmarshal([]byte(roles), &s.Roles), json.Unmarshal([]byte(read), &s.Read))
 	}
-	return s, errors.Join(json.Unmarshal([]byte(roles), &s.Roles), json.Unmarshal([]byte(read), &s.Read))
+	if err != nil {
+		err = damaged("", "signatures", err)
+	}
+	return s, err
 }
 
 // signatures returns those of one version, in the order they were made.
@@ -218,6 +231,9 @@ type versionRow struct {
 func scanVersion(row db.Row) (versionRow, error) {
 	var v versionRow
 	err := row.Scan(&v.Version, &v.Digest, &v.Sealed, &v.DossierID, &v.Person, db.Time(&v.At))
+	if err != nil {
+		err = damaged("", "versions", err)
+	}
 	return v, err
 }
 

@@ -474,7 +474,7 @@ func (r *Room) Buttons(by party.Actor, n Notice, sigs []Signature) []Button {
 			_, err = n.check(e)
 		}
 		if err == nil {
-			err = r.locked(n, e)
+			err = r.locked(by, n, e)
 		}
 		out = append(out, Button{Event: e, Open: err == nil, Why: err})
 	}
@@ -482,7 +482,7 @@ func (r *Room) Buttons(by party.Actor, n Notice, sigs []Signature) []Button {
 }
 
 // locked says what else stands in the way of an act that the life allows.
-func (r *Room) locked(n Notice, e Event) error {
+func (r *Room) locked(by party.Actor, n Notice, e Event) error {
 	switch {
 	case !n.IssuedAt.IsZero() && (e == EventIssue || e == EventReturn):
 		return fault.New(fault.Conflict, "notice.issued", "Ref", n.Ref)
@@ -495,7 +495,7 @@ func (r *Room) locked(n Notice, e Event) error {
 			return err
 		}
 		if pack, err := r.pack(n); err != nil || !pack.Receipt.Deemed.Allowed {
-			return errors.Join(err, noDeemed(pack.Receipt.Deemed.Rule.Text))
+			return errors.Join(err, noDeemed(by, pack.Receipt.Deemed.Rule.Text))
 		}
 	}
 	return nil

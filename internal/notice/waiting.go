@@ -63,7 +63,7 @@ func (r *Room) waiting(ctx context.Context, by party.Actor, n Notice, event Even
 		w.Since = n.ApprovedAt
 	}
 	if w.Why == nil {
-		w.Why = r.locked(n, event)
+		w.Why = r.locked(by, n, event)
 	}
 	pack, err := r.pack(n)
 	if err != nil {
