@@ -193,7 +193,7 @@ func (r *Room) DoCapture(ctx context.Context, id CaptureID) error {
 	return r.failCapture(ctx, t, f.Code)
 }
 
-// sealed is what a fetch brought, in the vault already.
+// fetched is what a fetch brought, in the vault already.
 type fetched struct {
 	files  []File
 	at     time.Time
@@ -259,14 +259,20 @@ func mediaOf(claimed string) string {
 }
 
 func (r *Room) finishCapture(ctx context.Context, t task, got fetched) error {
-	return r.settleCapture(ctx, t, func(ctx context.Context, tx *db.Tx, c *Case) (string, error) {
+	used := false
+	err := r.settleCapture(ctx, t, func(ctx context.Context, tx *db.Tx, c *Case) (string, error) {
 		_, err := tx.Exec(ctx, `UPDATE captures SET status = 'done', captured_at = $2, http_status = $3 WHERE id = $1`, t.id, db.Micros(got.at), got.status)
 		if err != nil {
 			return "", err
 		}
 		c.Captures++
+		used = true
 		return string(Done), r.insertFiles(ctx, tx, c, t.id, got.files)
 	})
+	if err == nil && !used {
+		r.discard(ctx, got.files) // another did it meanwhile
+	}
+	return err
 }
 
 func (r *Room) failCapture(ctx context.Context, t task, code string) error {

@@ -87,6 +87,8 @@ type Case struct {
 	Dossiers   int              // dossiers that await their decision or end
 	HandedFrom HandOverID       // the hand-over it came from, "" if none
 
+	Burst bool // many reports in one hour: perhaps a campaign against somebody (threat-model T04)
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string

@@ -180,7 +180,10 @@ func (r *Room) AcceptHandOver(ctx context.Context, by party.Actor, id HandOverID
 		}
 		return AcceptedIt, nil
 	})
-	return made, err
+	if err != nil {
+		return "", err
+	}
+	return made, nil
 }
 
 // ReturnHandOver sends a hand-over back to its sender, with reasons.

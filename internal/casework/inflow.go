@@ -163,6 +163,19 @@ func addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.
 	return err
 }
 
+// burstOf is how many reports of one target in an hour look like a campaign.
+const burstOf = 20
+
+// markBurst flags a case that many reports joined within an hour. The flag
+// stays: it is a hint for whoever assesses, and moves nothing.
+func markBurst(ctx context.Context, tx *db.Tx, c *Case, now time.Time) error {
+	n, err := db.Value[int64](ctx, tx, `
+		SELECT count(*) FROM (SELECT 1 FROM case_reports WHERE case_id = $1 AND joined_at > $2 LIMIT $3) r`,
+		c.ID, db.Micros(now.Add(-time.Hour)), burstOf)
+	c.Burst = c.Burst || n >= burstOf
+	return err
+}
+
 // fold adds a report, or what came after it, to a case.
 func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls []report.Location, e feed.Entry) error {
 	known, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM case_reports WHERE case_id = $1 AND report_id = $2`, c.ID, f.ID)
@@ -183,6 +196,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 		if known == 0 {
 			c.ReportCount++
 			if err := addReport(ctx, tx, *c, f, now); err != nil {
+				return nil, err
+			}
+			if err := markBurst(ctx, tx, c, now); err != nil {
 				return nil, err
 			}
 			if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {

@@ -314,7 +314,7 @@ func TestACrowdOfReportsMakesOneCase(t *testing.T) {
 	h.drain(t)
 	c := h.get(t, h.ratna, target).Case
 	pack, _ := policy.Default().Current("id", h.clock.Now())
-	if c.ReportCount != 151 || c.Priority-was > pack.Priority.Reports.Int() {
+	if c.ReportCount != 151 || !c.Burst || c.Priority-was > pack.Priority.Reports.Int() {
 		t.Errorf("151 reports: %d counted, %d points after %d", c.ReportCount, c.Priority, was)
 	}
 	if got := h.pages(t, h.ratna, casework.Filter{}); len(got) != 1+len(others) {

@@ -121,6 +121,7 @@ func Transitions() []Transition {
 		{Proposed, Finish, Proposed, "", "more", "case.finished"},
 		{Taken, Finish, Taken, "", "", "case.finished"},
 
+		// The assessment that ends in a hand-over is the decision for it.
 		{Taken, HandOver, HandedOver, work, "assessed", "case.handed-over"},
 		{HandedOver, AcceptAll, Closed, auth.CaseAnswer, "", "case.accepted"},
 		{HandedOver, AcceptPart, Taken, auth.CaseAnswer, "", "case.split"},

@@ -1,6 +1,9 @@
 package casework
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +149,10 @@ func TestEveryWordOfTheRoomIsInTheCatalogues(t *testing.T) {
 	for _, tr := range table {
 		add("case.event.", strings.TrimPrefix(tr.Kind, "case."))
 	}
+	for _, s := range []HandOverState{Offered, AcceptedIt, SplitIt, ReturnedIt} {
+		add("case.handover.", string(s))
+	}
+	keys = append(keys, literals(t)...)
 	var a Assessment
 	f, _ := fault.As(a.Complete())
 	for _, p := range f.Parts {
@@ -158,6 +165,35 @@ func TestEveryWordOfTheRoomIsInTheCatalogues(t *testing.T) {
 			}
 		}
 	}
+}
+
+// literals are the catalogue keys that the room's own files name; an event is
+// named in the catalogues as case.event.
+func literals(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`"(case\.([a-z-]*[a-z]))"`).FindAllStringSubmatch(string(raw), -1) {
+			if !i18n.For(i18n.EN).Has("case.event." + m[2]) {
+				keys = append(keys, m[1])
+			}
+		}
+	}
+	if len(keys) < 40 {
+		t.Errorf("only %d keys were found", len(keys))
+	}
+	return keys
 }
 
 func TestThePriorityExplainsItselfAndACrowdCannotMoveIt(t *testing.T) {

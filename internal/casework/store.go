@@ -20,7 +20,7 @@ import (
 )
 
 const caseColumns = `id, ref, party_id, state, holder, locked_until, jurisdiction, platform, kind, kinds, locations, reports,
-	channels, languages, heavy, urgent, crisis, queue, priority, why, ranked_at, tier, list_class, assessed, complete,
+	channels, languages, heavy, urgent, burst, crisis, queue, priority, why, ranked_at, tier, list_class, assessed, complete,
 	order_fault, opinion, captures, no_capture, dossiers, held_until, holds, handed_from, outcome, opened_at, deadline_at,
 	closed_at, version, key_wrapped`
 
@@ -29,7 +29,7 @@ func scanCase(row db.Row) (Case, error) {
 	var kinds, channels, languages, why string
 	var key []byte
 	err := row.Scan(&c.ID, &c.Ref, &c.Party, &c.State, db.Text(&c.Holder), db.Time(&c.LockedUntil), &c.Jurisdiction,
-		&c.Platform, &c.Kind, &kinds, &c.Locations, &c.ReportCount, &channels, &languages, &c.Heavy, &c.urgent, &c.crisis,
+		&c.Platform, &c.Kind, &kinds, &c.Locations, &c.ReportCount, &channels, &languages, &c.Heavy, &c.urgent, &c.Burst, &c.crisis,
 		&c.Queue, &c.Priority, &why, db.Time(&c.rankedAt), &c.Tier, &c.ListClass, &c.Assessed, &c.Complete, &c.OrderFault,
 		&c.Opinion, &c.Captures, &c.NoCapture, &c.Dossiers, db.Time(&c.HeldUntil), &c.Holds, db.Text(&c.HandedFrom),
 		&c.Outcome, db.Time(&c.OpenedAt), db.Time(&c.Deadline), db.Time(&c.ClosedAt), &c.Version, &key)
@@ -54,13 +54,13 @@ func hide[T any](v T, err error) (T, error) {
 }
 
 func insertCase(ctx context.Context, tx *db.Tx, c Case) error {
-	places := make([]string, 39)
+	places := make([]string, 40)
 	for i := range places {
 		places[i] = fmt.Sprintf("$%d", i+1)
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+strings.Join(places, ", ")+`)`,
 		c.ID, c.Ref, c.Party, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Jurisdiction, c.Platform, c.Kind,
-		list(c.kinds), c.Locations, c.ReportCount, list(c.Channels), list(c.Languages), c.Heavy, c.urgent, c.crisis, c.Queue,
+		list(c.kinds), c.Locations, c.ReportCount, list(c.Channels), list(c.Languages), c.Heavy, c.urgent, c.Burst, c.crisis, c.Queue,
 		c.Priority, list(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion,
 		c.Captures, c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, db.OrNull(c.HandedFrom), c.Outcome,
 		db.Micros(c.OpenedAt), db.Micros(c.Deadline), db.MicrosOrNull(c.ClosedAt), c.Version, []byte(c.key))
@@ -74,12 +74,12 @@ func save(ctx context.Context, tx *db.Tx, c *Case) error {
 			reports = $10, channels = $11, languages = $12, heavy = $13, urgent = $14, crisis = $15, queue = $16, priority = $17,
 			why = $18, ranked_at = $19, tier = $20, list_class = $21, assessed = $22, complete = $23, order_fault = $24,
 			opinion = $25, captures = $26, no_capture = $27, dossiers = $28, held_until = $29, holds = $30, outcome = $31,
-			closed_at = $32, version = version + 1
+			closed_at = $32, burst = $33, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Platform, c.Kind, list(c.kinds),
 		c.Locations, c.ReportCount, list(c.Channels), list(c.Languages), c.Heavy, c.urgent, c.crisis, c.Queue, c.Priority,
 		list(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion, c.Captures,
-		c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, c.Outcome, db.MicrosOrNull(c.ClosedAt))
+		c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, c.Outcome, db.MicrosOrNull(c.ClosedAt), c.Burst)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("case %s changed under its lock", c.ID)
 	}

@@ -16,6 +16,7 @@ CREATE TABLE cases (
   languages TEXT NOT NULL,
   heavy BOOLEAN NOT NULL,
   urgent BOOLEAN NOT NULL,
+  burst BOOLEAN NOT NULL,
   crisis BOOLEAN NOT NULL,
   queue TEXT NOT NULL,
   priority BIGINT NOT NULL CHECK (priority BETWEEN 0 AND 100),
@@ -65,6 +66,7 @@ CREATE TABLE case_reports (
   PRIMARY KEY (case_id, report_id)
 );
 CREATE INDEX case_reports_report ON case_reports (report_id);
+CREATE INDEX case_reports_joined ON case_reports (case_id, joined_at);
 
 CREATE TABLE case_assessments (
   id TEXT PRIMARY KEY,
