@@ -139,10 +139,11 @@ func platform(key, name, kind, iso, representative string) party.Party {
 	}
 }
 
-// gather makes the organisations and their people.
-func gather(ctx context.Context, in Instance) (*Cast, error) {
+// Gather makes the organisations, their people and the API keys that are
+// handed out. It takes some milliseconds.
+func Gather(ctx context.Context, in Instance) (*Cast, error) {
 	c := &Cast{people: map[string]*Person{}, orgs: map[string]party.Party{}}
-	return c, in.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err := in.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		now := in.Clock.Now()
 		for _, t := range troupe {
 			org, err := party.Add(ctx, tx, t.org, now)
@@ -158,6 +159,10 @@ func gather(ctx context.Context, in Instance) (*Cast, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, fmt.Errorf("gather the cast: %w", err)
+	}
+	return c, c.addKeys(ctx, in)
 }
 
 // enrol adds one person with a signing key.

@@ -42,32 +42,26 @@ type Instance struct {
 	Log      *slog.Logger
 }
 
-// A Plan says how much is made and from which seed. Its zero value is the whole
-// demonstration.
+// A Plan says how much is told. Its zero value is the whole demonstration.
 type Plan struct {
 	Seed  uint64 // equal seeds tell equal stories; identifiers and keys differ
-	Share int    // percent of the history that is made; 0 means all of it
+	Share int    // percent of the history before the present; 0 means all of it
 	Tick  func(done, all int)
 }
 
-// Fill makes the cast and its history, up to the present, and then gives the
-// clock back to the machine. The cast is returned with its API keys.
-func Fill(ctx context.Context, in Instance, p Plan) (*Cast, error) {
+// Tell tells the ninety days up to the present, in the order in which things
+// happened, and then gives the clock back to the machine. It costs some ten
+// seconds, so that a server may answer meanwhile: whoever looks sees the
+// exchange as it was on some earlier day, whole and true, and whoever acts does
+// so on that day.
+func Tell(ctx context.Context, in Instance, cast *Cast, p Plan) error {
 	now := in.Clock.most
-	begin := now.AddDate(0, 0, -Days)
-	in.Clock.Set(begin.Add(-24 * time.Hour))
-	cast, err := gather(ctx, in)
-	if err != nil {
-		return nil, fmt.Errorf("gather the cast: %w", err)
-	}
-	w := &world{Instance: in, cast: cast, begin: begin, now: now, seed: p.Seed}
-	stories := w.history(p.Share)
-	stories = append(stories, w.present()...)
-	if err := w.tell(ctx, stories, p.Tick); err != nil {
-		return nil, fmt.Errorf("tell the stories: %w", err)
+	w := &world{Instance: in, cast: cast, begin: now.AddDate(0, 0, -Days), now: now, seed: p.Seed}
+	if err := w.tell(ctx, append(w.history(p.Share), w.present()...), p.Tick); err != nil {
+		return fmt.Errorf("tell the stories: %w", err)
 	}
 	in.Clock.Release()
-	return cast, cast.addKeys(ctx, in)
+	return nil
 }
 
 // world is what the stories share.

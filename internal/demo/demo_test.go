@@ -72,7 +72,11 @@ func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", "/dev/shm")
 	in := instance(t, d)
 	start := time.Now()
-	_, err = demo.Fill(t.Context(), in, demo.Plan{Tick: func(done, all int) {
+	cast, err := demo.Gather(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = demo.Tell(t.Context(), in, cast, demo.Plan{Tick: func(done, all int) {
 		if done == all {
 			t.Logf("%d of %d scenes at %v", done, all, time.Since(start))
 		}

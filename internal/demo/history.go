@@ -21,11 +21,11 @@ func (w *world) history(share int) []*story {
 		count int
 		tell  func(*story)
 	}{
-		{"closed without a notice", 148, (*story).closed},
-		{"order carried out", 92, (*story).complied},
-		{"referral acted on", 64, (*story).referred},
-		{"order carried out late", 12, (*story).late},
-		{"order carried out in part", 14, (*story).partly},
+		{"closed without a notice", 212, (*story).closed},
+		{"order carried out", 58, (*story).complied},
+		{"referral acted on", 40, (*story).referred},
+		{"order carried out late", 9, (*story).late},
+		{"order carried out in part", 10, (*story).partly},
 		{"order refused", 6, (*story).refused},
 		{"referral refused", 10, (*story).declined},
 		{"referral never answered", 6, (*story).silent},
@@ -33,7 +33,7 @@ func (w *world) history(share int) []*story {
 		{"withdrawn", 4, (*story).withdrawn},
 		{"asked back", 8, (*story).clarified},
 		{"content back again", 4, (*story).reuploaded},
-		{"a partner's referral", 18, (*story).partner},
+		{"a partner's referral", 12, (*story).partner},
 		{"handed over, order of one organisation", 9, (*story).european},
 		{"hand-over sent back", 3, (*story).sentBack},
 	} {

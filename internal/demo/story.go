@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/party"
@@ -223,10 +224,14 @@ func (w *world) settleAll(ctx context.Context, sweep bool) error {
 	return nil
 }
 
+// drain gives every entry its place. Another node may be at it too.
 func (w *world) drain(ctx context.Context) error {
 	for {
-		n, err := w.Feed.Drain(ctx)
-		if err != nil || n == 0 {
+		if _, err := w.Feed.Drain(ctx); err != nil {
+			return err
+		}
+		left, err := db.Value[int64](ctx, w.DB, `SELECT count(*) FROM feed_pending`)
+		if err != nil || left == 0 {
 			return err
 		}
 	}
