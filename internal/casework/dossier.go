@@ -326,8 +326,36 @@ func (r *Room) insertDossier(ctx context.Context, tx *db.Tx, c Case, d Dossier) 
 	return err
 }
 
-// Dossier returns a dossier with its document, checked against its digest.
-// The caller has checked that its reader may see it: see Dossier.Object.
+// GetDossier returns a dossier to its sender, its receiver or oversight. The
+// receiver of a hand-over gets it once its own assessment is complete.
+func (r *Room) GetDossier(ctx context.Context, by party.Actor, id DossierID) (Dossier, error) {
+	d, err := r.Dossier(ctx, r.DB, id)
+	if err != nil {
+		return d, err
+	}
+	if err := auth.May(by, auth.CaseRead, d.Object()); err != nil {
+		return Dossier{}, err
+	}
+	if d.Measure != MeasureHandOver {
+		return d, nil
+	}
+	h, err := db.One(ctx, r.DB, r.scanHandOver, `
+		SELECT `+handOverColumns+` FROM handovers h JOIN cases c ON c.id = h.case_id WHERE h.dossier_id = $1`, id)
+	if err != nil {
+		return Dossier{}, err
+	}
+	h.Assessment = &d.Document.Assessment
+	if err := r.blind(ctx, r.DB, by, &h); err != nil {
+		return Dossier{}, err
+	}
+	if h.Assessment == nil {
+		return Dossier{}, fault.New(fault.Conflict, "case.answer-first", "Ref", d.Ref)
+	}
+	return d, nil
+}
+
+// Dossier returns a dossier with its document, checked against its digest, to
+// other rooms, which have checked rights. Edges ask GetDossier.
 func (r *Room) Dossier(ctx context.Context, q db.Reader, id DossierID) (Dossier, error) {
 	var sealed, digest []byte
 	d, err := hide(db.One(ctx, q, func(row db.Row) (Dossier, error) {

@@ -44,6 +44,10 @@ func TestAHandOverIsAssessedBlindlyByItsReceiver(t *testing.T) {
 		if seen.Assessment != nil || len(seen.Locations) != 1 || len(seen.Files) != 1 || seen.Note != "Wilayah Anda." {
 			t.Errorf("before answering the receiver sees %+v", seen)
 		}
+		_, err = h.GetDossier(t.Context(), h.lain, seen.Dossier)
+		wantFault(t, err, "case.answer-first")
+		_, err = h.GetDossier(t.Context(), h.ketiga, seen.Dossier)
+		wantFault(t, err, "fault.hidden")
 		made, err := h.AcceptHandOver(t.Context(), h.lain, hid, casework.HandOverAnswer{})
 		must(t, err)
 		if c := h.get(t, h.ratna, id).Case; c.State != casework.Closed || c.Outcome != "handed-over" {
@@ -58,6 +62,7 @@ func TestAHandOverIsAssessedBlindlyByItsReceiver(t *testing.T) {
 		if v := h.get(t, h.lain, made); v.From.Assessment == nil || v.From.Assessment.Measure != casework.MeasureHandOver {
 			t.Error("after its own answer the receiver does not see the first assessment")
 		}
+		must1(t)(h.GetDossier(t.Context(), h.lain, seen.Dossier))
 		file, err := h.OpenCapture(t.Context(), h.lain, seen.Files[0])
 		must(t, err)
 		must(t, file.Content.Close())

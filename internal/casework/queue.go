@@ -39,27 +39,36 @@ type Filter struct {
 // oldest, and the cursor of the next page, "" at the end. It holds exactly the
 // cases that the actor may read; for whoever may read none it is empty.
 func (r *Room) Queue(ctx context.Context, by party.Actor, f Filter) ([]Case, string, error) {
-	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
-	b.Select(caseColumns).From("cases")
-	if ok, err := tenant(b, by); !ok || err != nil {
-		return nil, "", err
-	}
-	if err := f.narrow(b, r.Clock.Now()); err != nil {
-		return nil, "", err
-	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
 	limit = min(limit, maxLimit)
-	b.OrderBy("priority DESC", "id").Limit(limit + 1)
-	query, args := b.Build()
+	query, args, err := f.query(by, r.Clock.Now(), limit+1)
+	if err != nil || query == "" {
+		return nil, "", err
+	}
 	cases, err := db.All(ctx, r.DB, scanCase, query, args...)
 	if err != nil || len(cases) <= limit {
 		return cases, "", err
 	}
 	last := cases[limit-1]
 	return cases[:limit], cursor(last.Priority, last.ID), nil
+}
+
+// query is the SQL of a page, "" for whoever may read nothing.
+func (f Filter) query(by party.Actor, now time.Time, limit int) (string, []any, error) {
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	b.Select(caseColumns).From("cases")
+	if ok, err := tenant(b, by); !ok || err != nil {
+		return "", nil, err
+	}
+	if err := f.narrow(b, now); err != nil {
+		return "", nil, err
+	}
+	b.OrderBy("priority DESC", "id").Limit(limit)
+	query, args := b.Build()
+	return query, args, nil
 }
 
 // tenant binds a query to what the actor may read; ok is false if that is
