@@ -51,6 +51,10 @@ type App struct {
 	Casework  *casework.Room
 	Notice    *notice.Room
 
+	// Prelude, if set, runs while the server answers already and before anything
+	// else works: the demonstration makes its data in it.
+	Prelude func(ctx context.Context) error
+
 	stopping chan struct{} // closed when the server begins to stop
 }
 
@@ -114,9 +118,12 @@ func (a *App) openRules(context.Context) (err error) {
 			return fmt.Errorf("policy packs in %s: %w", dir, err)
 		}
 	}
-	a.Platforms = canonical.Builtin()
+	known := canonical.Builtin
 	if a.Config.Demo {
-		a.Platforms = canonical.Demo()
+		known = canonical.Demo
+	}
+	if a.Platforms, err = known(); err != nil {
+		return err
 	}
 	if file := a.Config.Platforms; file != "" {
 		if a.Platforms, err = readPlatforms(a.Platforms, file); err != nil {
@@ -235,16 +242,14 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for name, run := range map[string]func(context.Context) error{
-		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
-	} {
-		group.Go(func() error {
-			if err := run(ctx); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+	group.Go(func() error {
+		if a.Prelude != nil {
+			if err := a.Prelude(ctx); err != nil {
+				return err
 			}
-			return nil
-		})
-	}
+		}
+		return a.work(ctx)
+	})
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
@@ -269,6 +274,22 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		}
 		return nil
 	})
+	return group.Wait()
+}
+
+// work runs everything that acts without being asked, until ctx ends.
+func (a *App) work(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for name, run := range map[string]func(context.Context) error{
+		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
+	} {
+		group.Go(func() error {
+			if err := run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
 	return group.Wait()
 }
 

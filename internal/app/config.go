@@ -82,6 +82,20 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
+// A Setting is one line of the effective configuration.
+type Setting struct{ Name, Value string }
+
+// Settings returns the configuration that holds, defaults filled in and the
+// database's password hidden, in the order of the fields.
+func (c Config) Settings() []Setting {
+	c.complete()
+	return []Setting{
+		{"data", c.Data}, {"db", redact(c.DB)}, {"listen", c.Listen}, {"public-url", c.PublicURL}, {"evidence-origin", c.EvidenceOrigin},
+		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"instance-code", c.InstanceCode}, {"instance-name", c.InstanceName},
+		{"jurisdiction", c.Jurisdiction}, {"packs", c.Packs}, {"platforms", c.Platforms}, {"recipients", c.Recipients},
+	}
+}
+
 // redact hides a password in a database URL.
 func redact(raw string) string {
 	u, err := url.Parse(raw)
