@@ -262,7 +262,11 @@ func (r *Room) expirePause(ctx context.Context, tx *db.Tx, n *Notice, item Item,
 	if !over {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `UPDATE notice_pauses SET ended_at = $3 WHERE notice_id = $1 AND n = $2 AND ended_at IS NULL`, n.ID, item.N, db.Micros(now)); err != nil {
+	ended := now
+	if last := pauses[len(pauses)-1]; !last.Until.IsZero() && last.Until.Before(now) {
+		ended = last.Until // whenever the sweep came by
+	}
+	if _, err := tx.Exec(ctx, `UPDATE notice_pauses SET ended_at = $3 WHERE notice_id = $1 AND n = $2 AND ended_at IS NULL`, n.ID, item.N, db.Micros(ended)); err != nil {
 		return err
 	}
 	item.State = Pending
