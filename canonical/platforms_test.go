@@ -79,24 +79,42 @@ func TestEveryHandleIsAnAccountOrChannel(t *testing.T) {
 func TestWholeLocations(t *testing.T) {
 	ps := known(t)
 	for raw, want := range map[string]canonical.Location{
-		"hxxps://ruangsuara[.]example/v/84qe-90t": {Canonical: "https://ruangsuara.example/v/84qe-90t", Host: "ruangsuara.example",
-			Registrable: "ruangsuara.example", Platform: "ruangsuara", Kind: canonical.Post, ID: "84qe-90t"},
-		"pesanku[.]example/s/kx7/4431": {Canonical: "https://pesanku.example/s/kx7/4431", Host: "pesanku.example",
-			Registrable: "pesanku.example", Platform: "pesanku", Kind: canonical.Post, ID: "kx7/4431"},
-		"situs-khusus-7.example": {Canonical: "https://situs-khusus-7.example/", Host: "situs-khusus-7.example",
-			Registrable: "situs-khusus-7.example", Kind: canonical.Domain, Broad: []string{"apex", "collection"}},
-		"arsip.lembaga.example": {Canonical: "https://arsip.lembaga.example/", Host: "arsip.lembaga.example",
-			Registrable: "lembaga.example", Kind: canonical.Site, Broad: []string{"collection"}},
-		"site.example/buku.pdf": {Canonical: "https://site.example/buku.pdf", Host: "site.example",
-			Registrable: "site.example", Kind: canonical.File},
-		"youtube.com": {Canonical: "https://www.youtube.com/", Host: "www.youtube.com", Registrable: "youtube.com",
-			Platform: "youtube", Kind: canonical.Domain, Broad: []string{"apex", "collection", "popular"}},
-		"https://8.8.8.8/x": {Canonical: "https://8.8.8.8/x", Host: "8.8.8.8", Registrable: "8.8.8.8",
-			Kind: canonical.Post, Broad: []string{"ip-address"}},
-		"8.8.8.8": {Canonical: "https://8.8.8.8/", Host: "8.8.8.8", Registrable: "8.8.8.8",
-			Kind: canonical.Site, Broad: []string{"collection", "ip-address"}},
-		"name.blogspot.com": {Canonical: "https://name.blogspot.com/", Host: "name.blogspot.com", Registrable: "name.blogspot.com",
-			Platform: "blogspot", Kind: canonical.Site, ID: "name", Broad: []string{"apex"}},
+		"hxxps://ruangsuara[.]example/v/84qe-90t": {
+			Canonical: "https://ruangsuara.example/v/84qe-90t", Host: "ruangsuara.example",
+			Registrable: "ruangsuara.example", Platform: "ruangsuara", Kind: canonical.Post, ID: "84qe-90t",
+		},
+		"pesanku[.]example/s/kx7/4431": {
+			Canonical: "https://pesanku.example/s/kx7/4431", Host: "pesanku.example",
+			Registrable: "pesanku.example", Platform: "pesanku", Kind: canonical.Post, ID: "kx7/4431",
+		},
+		"situs-khusus-7.example": {
+			Canonical: "https://situs-khusus-7.example/", Host: "situs-khusus-7.example",
+			Registrable: "situs-khusus-7.example", Kind: canonical.Domain, Broad: []string{"apex", "collection"},
+		},
+		"arsip.lembaga.example": {
+			Canonical: "https://arsip.lembaga.example/", Host: "arsip.lembaga.example",
+			Registrable: "lembaga.example", Kind: canonical.Site, Broad: []string{"collection"},
+		},
+		"site.example/buku.pdf": {
+			Canonical: "https://site.example/buku.pdf", Host: "site.example",
+			Registrable: "site.example", Kind: canonical.File,
+		},
+		"youtube.com": {
+			Canonical: "https://www.youtube.com/", Host: "www.youtube.com", Registrable: "youtube.com",
+			Platform: "youtube", Kind: canonical.Domain, Broad: []string{"apex", "collection", "popular"},
+		},
+		"https://8.8.8.8/x": {
+			Canonical: "https://8.8.8.8/x", Host: "8.8.8.8", Registrable: "8.8.8.8",
+			Kind: canonical.Post, Broad: []string{"ip-address"},
+		},
+		"8.8.8.8": {
+			Canonical: "https://8.8.8.8/", Host: "8.8.8.8", Registrable: "8.8.8.8",
+			Kind: canonical.Site, Broad: []string{"collection", "ip-address"},
+		},
+		"name.blogspot.com": {
+			Canonical: "https://name.blogspot.com/", Host: "name.blogspot.com", Registrable: "name.blogspot.com",
+			Platform: "blogspot", Kind: canonical.Site, ID: "name", Broad: []string{"apex"},
+		},
 	} {
 		got, err := canonical.Parse(raw, ps)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {

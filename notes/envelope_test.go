@@ -276,7 +276,7 @@ func TestEachForgeryIsRefusedForItsReason(t *testing.T) {
 		f.do(t, &s)
 		err := Verify(s, castKeys)
 		var bad *InvalidError
-		if _, wantInvalid := f.want.(*InvalidError); wantInvalid {
+		if _, wantInvalid := f.want.(*InvalidError); wantInvalid { //nolint:errorlint // the wanted error itself
 			if !errors.As(err, &bad) {
 				t.Errorf("%s: %v, want an InvalidError", f.what, err)
 			}

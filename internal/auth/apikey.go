@@ -41,7 +41,7 @@ type APIKey struct {
 	RevokedAt time.Time // zero while valid
 }
 
-const apiKeyColumns = `id, party_id, person_id, label, scopes, prefix, created_at, expires_at, last_used_at, revoked_at`
+const apiKeyColumns = `id, party_id, person_id, label, scopes, prefix, created_at, expires_at, last_used_at, revoked_at` //nolint:gosec // columns, no secret
 
 func scanAPIKey(row db.Row) (APIKey, error) {
 	var k APIKey

@@ -25,7 +25,7 @@ func TestTheSystemTellsUTCInMicroseconds(t *testing.T) {
 func TestAManualClockMovesOnlyWhenTold(t *testing.T) {
 	jakarta := time.FixedZone("WIB", 7*60*60)
 	c := clock.NewManual(time.Date(2026, 7, 1, 7, 0, 0, 1234, jakarta))
-	if want := time.Date(2026, 7, 1, 0, 0, 0, 1000, time.UTC); c.Now() != want || c.Now() != want {
+	if want := time.Date(2026, 7, 1, 0, 0, 0, 1000, time.UTC); c.Now() != want {
 		t.Errorf("stands at %v, want %v", c.Now(), want)
 	}
 	if got, want := c.Advance(90*time.Minute+7), time.Date(2026, 7, 1, 1, 30, 0, 1000, time.UTC); got != want || c.Now() != want {

@@ -160,7 +160,7 @@ func (l *lite) batch(first *liteWrite) (*sql.Tx, []*liteWrite, error) {
 	}
 	batch := []*liteWrite{first}
 	first.run(tx)
-	for start := time.Now(); len(batch) < maxBatch && time.Since(start) < maxBatchTime; {
+	for start := time.Now(); len(batch) < maxBatch && time.Since(start) < maxBatchTime; { //nolint:forbidigo // monotonic, for the duration only
 		select {
 		case next, open := <-l.queue:
 			if !open {

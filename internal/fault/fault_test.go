@@ -65,7 +65,7 @@ func TestAnOddNumberOfArgumentsIsABug(t *testing.T) {
 			t.Errorf("recovered %v, want a panic that names the code", r)
 		}
 	}()
-	_ = fault.New(fault.Invalid, "x.y", "Name")
+	_ = fault.New(fault.Invalid, "x.y", "Name") //nolint:staticcheck // odd on purpose
 }
 
 func TestACheckerGathersEverything(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -127,7 +128,7 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 	err = f.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		ordered = 0
 		head, err := db.One(ctx, tx, scanHead, `SELECT seq, chain FROM feed_head WHERE id = 1 FOR UPDATE SKIP LOCKED`)
-		if err == db.ErrAbsent {
+		if errors.Is(err, db.ErrAbsent) {
 			return nil // another node holds it
 		}
 		if err != nil {

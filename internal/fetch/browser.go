@@ -96,7 +96,7 @@ func (c *Client) browserPath() (string, error) {
 
 // shoot runs a proxy and a browser for one picture and waits for their end.
 func (c *Client) shoot(ctx context.Context, path, address string) (Screenshot, error) {
-	loaded := time.Now().Add(c.cfg.BrowserTimeout * 6 / 10) // the rest is for the picture
+	loaded := time.Now().Add(c.cfg.BrowserTimeout * 6 / 10) //nolint:forbidigo // monotonic; the rest is for the picture
 	p, err := c.newProxy()
 	if err != nil {
 		return Screenshot{}, fmt.Errorf("start proxy: %w", err)

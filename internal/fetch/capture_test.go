@@ -37,7 +37,7 @@ func readWARC(t *testing.T, raw []byte) []warcRecord {
 	src := bufio.NewReader(bytes.NewReader(raw))
 	for {
 		zip, err := gzip.NewReader(src)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {

@@ -116,7 +116,7 @@ func (c *Client) follow(ctx context.Context, raw, accept string, b *budget) ([]E
 // exchange asks for u once, over a connection of its own that is recorded.
 func (c *Client) exchange(ctx context.Context, u *url.URL, accept string, b *budget) (Exchange, error) {
 	x := Exchange{URL: u.String(), At: c.cfg.Clock.Now()}
-	began := time.Now() // monotonic, for the duration only
+	began := time.Now() //nolint:forbidigo // monotonic, for the duration only
 	rec := &recording{limit: b.left + b.left/8 + maxHeaderBytes}
 	transport := c.recorder(rec)
 	defer transport.CloseIdleConnections()

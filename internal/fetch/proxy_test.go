@@ -106,7 +106,7 @@ func TestTheProxyAnswersNothingElse(t *testing.T) {
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // ends with its connection
 		if err != nil {
 			t.Errorf("%q: %v", request, err)
 		} else if resp.StatusCode != want {

@@ -117,7 +117,7 @@ func (p *Printer) text(key string, count any, data map[string]any) string {
 }
 
 func asMissing(err error, target **i18n.MessageNotFoundErr) bool {
-	e, ok := err.(*i18n.MessageNotFoundErr)
+	e, ok := err.(*i18n.MessageNotFoundErr) //nolint:errorlint // Localize returns it bare
 	if ok {
 		*target = e
 	}

@@ -12,6 +12,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -241,8 +242,10 @@ func (o *Outbox) Test(ctx context.Context, by party.Actor, id string) error {
 		if _, err := o.own(ctx, tx, by, id); err != nil {
 			return err
 		}
-		_, err := o.Feed.Record(ctx, tx, feed.Event{Kind: testEvent, Object: "webhook", ObjectID: id, Party: string(by.Party), Person: string(by.Person),
-			Audience: []string{string(by.Party)}, At: now})
+		_, err := o.Feed.Record(ctx, tx, feed.Event{
+			Kind: testEvent, Object: "webhook", ObjectID: id, Party: string(by.Party), Person: string(by.Person),
+			Audience: []string{string(by.Party)}, At: now,
+		})
 		return err
 	})
 }
@@ -262,15 +265,17 @@ func (o *Outbox) Endpoints(ctx context.Context, by party.Actor) ([]Endpoint, err
 // fault.
 func (o *Outbox) own(ctx context.Context, tx *db.Tx, by party.Actor, id string) (Endpoint, error) {
 	e, err := db.One(ctx, tx, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE id = $1 AND party_id = $2 AND active = TRUE FOR UPDATE`, id, by.Party)
-	if err == db.ErrAbsent {
+	if errors.Is(err, db.ErrAbsent) {
 		return e, fault.Hidden("webhook")
 	}
 	return e, err
 }
 
 func (o *Outbox) record(ctx context.Context, tx *db.Tx, by party.Actor, kind, id string, now time.Time) error {
-	_, err := o.Feed.Record(ctx, tx, feed.Event{Kind: kind, Object: "webhook", ObjectID: id, Party: string(by.Party), Person: string(by.Person),
-		Audience: []string{string(by.Party)}, At: now})
+	_, err := o.Feed.Record(ctx, tx, feed.Event{
+		Kind: kind, Object: "webhook", ObjectID: id, Party: string(by.Party), Person: string(by.Person),
+		Audience: []string{string(by.Party)}, At: now,
+	})
 	return err
 }
 

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -114,7 +115,7 @@ func (o *Outbox) dueEndpoints(ctx context.Context) ([]string, error) {
 func (o *Outbox) serve(ctx context.Context, id string) error {
 	for range perTurn {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop; what is due stays due
 		}
 		now := o.Clock.Now()
 		d, body, e, found, err := o.claim(ctx, id, now)
@@ -148,7 +149,7 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d D
 		e, err = db.One(ctx, tx, scanEndpoint, `
 			SELECT `+endpointColumns+` FROM endpoints e
 			WHERE id = $1 AND active = TRUE AND (retry_at IS NULL OR retry_at <= $2) FOR UPDATE SKIP LOCKED`, endpoint, db.Micros(now))
-		if err == db.ErrAbsent {
+		if errors.Is(err, db.ErrAbsent) {
 			return nil
 		}
 		if err != nil {
@@ -157,7 +158,7 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d D
 		d, err = db.One(ctx, tx, scanDelivery, `
 			SELECT `+deliveryColumns+` FROM deliveries WHERE endpoint_id = $1 AND state = 'waiting' AND next_at <= $2
 			ORDER BY seq LIMIT 1 FOR UPDATE`, endpoint, db.Micros(now))
-		if err == db.ErrAbsent {
+		if errors.Is(err, db.ErrAbsent) {
 			return nil
 		}
 		if err != nil {

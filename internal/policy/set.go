@@ -170,7 +170,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 func (c *checker) pack(schema *jsonschema.Schema, data []byte) (Pack, bool) {
 	t, err := parse(data)
 	if err != nil {
-		f := err.(*yamlFault) //nolint:errcheck,forcetypeassert // parse returns no other
+		f := err.(*yamlFault) //nolint:errcheck,errorlint // parse returns no other
 		c.addLine(f.line, f.pointer, f.err)
 		return Pack{}, false
 	}

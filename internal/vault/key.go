@@ -193,7 +193,7 @@ func writeOnce(path string, text []byte) error {
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	defer os.Remove(temp)
+	defer os.Remove(temp) //nolint:errcheck // renamed by then, or of no use
 	_, err = file.Write(text)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)

@@ -37,7 +37,7 @@ func ReadRecipients(path string) (Recipients, error) {
 	if err != nil {
 		return Recipients{}, fmt.Errorf("read recipients: %w", err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	r, err := ParseRecipients(io.LimitReader(file, 1<<20))
 	if err != nil {
 		return Recipients{}, fmt.Errorf("read recipients %s: %w", path, err)
