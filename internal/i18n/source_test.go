@@ -95,8 +95,17 @@ func readSource(t *testing.T, roots ...string) []use {
 		}
 		for _, f := range files {
 			ast.Inspect(f, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok {
-					uses = append(uses, said(fset, call, carry)...)
+				switch n := n.(type) {
+				case *ast.CallExpr:
+					uses = append(uses, said(fset, n, carry)...)
+				case *ast.AssignStmt:
+					if len(n.Lhs) == len(n.Rhs) {
+						for i := range n.Lhs {
+							uses = append(uses, kept(fset, n.Lhs[i], n.Rhs[i])...)
+						}
+					}
+				case *ast.KeyValueExpr:
+					uses = append(uses, kept(fset, n.Key, n.Value)...)
 				}
 				return true
 			})
@@ -180,6 +189,26 @@ func said(fset *token.FileSet, call *ast.CallExpr, carry carriers) []use {
 	u.at = fset.Position(call.Pos()).String()
 	u.args = named(call, rest, args)
 	return []use{u}
+}
+
+// kept returns the code that is given to a variable or field whose name says
+// that it holds one, to become a fault elsewhere.
+func kept(fset *token.FileSet, to, value ast.Expr) []use {
+	name := ""
+	switch to := to.(type) {
+	case *ast.Ident:
+		name = to.Name
+	case *ast.SelectorExpr:
+		name = to.Sel.Name
+	}
+	if !slices.Contains([]string{"why", "code", "Code", "OrderFault"}, name) {
+		return nil
+	}
+	key, ok := literal(value)
+	if !ok || !keyForm.MatchString(key) {
+		return nil
+	}
+	return []use{{at: fset.Position(value.Pos()).String(), key: key}}
 }
 
 // named returns the names among the alternating arguments from the n-th on, or
