@@ -206,6 +206,12 @@ func invalidDocument(err error) error {
 	}
 	var c fault.Checker
 	for _, p := range bad.Problems {
+		if missing, ok := strings.CutPrefix(p.Want, "needs "); ok {
+			for name := range strings.SplitSeq(missing, ", ") {
+				c.Require(false, p.Pointer+"/"+name)
+			}
+			continue
+		}
 		c.Add(p.Pointer, "notice.field", "Want", p.Want)
 	}
 	return c.Err()

@@ -3,6 +3,7 @@ package notice
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
@@ -98,7 +99,8 @@ func (b *bulk) add(ctx context.Context, row BulkRow, bad error) error {
 	}
 	row.N = n
 	size := len(row.Explanation) + len(row.Question) + 200
-	if id != b.id || len(b.batch) == batchRows || b.size+size > batchBytes {
+	again := slices.ContainsFunc(b.batch, func(x numbered) bool { return x.row.N == n })
+	if again || id != b.id || len(b.batch) == batchRows || b.size+size > batchBytes {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
@@ -165,6 +167,9 @@ func (r *Room) find(ctx context.Context, by party.Actor, row BulkRow) (ID, int, 
 		return "", 0, fault.New(fault.Invalid, "notice.row-names", "Row", row.N).At("/n")
 	}
 	where, err := r.Reports.FindLocation(ctx, r.DB, row.URL)
+	if fault.Of(err) == fault.NotFound {
+		err = fault.New(fault.NotFound, "notice.no-url")
+	}
 	if err != nil {
 		return "", 0, at(err, "/url")
 	}

@@ -348,8 +348,10 @@ type View struct {
 	Evidence     int    // files of the dossier
 	PreserveTill time.Time
 	Buttons      []Button
-	ReceiptDoc   []byte // the platform's receipt, canonical
-	Names        map[party.PersonID]string
+	ReceiptDoc   []byte                    // the platform's receipt, canonical
+	Names        map[party.PersonID]string // of the persons in here; for a platform only its own
+
+	homes map[party.PersonID]party.ID
 }
 
 // A Button is an act on a notice or item: open to the actor, or locked and why.

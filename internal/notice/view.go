@@ -83,7 +83,7 @@ func (r *Room) view(ctx context.Context, by party.Actor, n Notice, sigs []Signat
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Row: row, Names: map[party.PersonID]string{}}
+	v := View{Row: row, Names: map[party.PersonID]string{}, homes: map[party.PersonID]party.ID{}}
 	outside := by.Party == n.Addressee
 	for _, part := range []func(context.Context, *View, party.Actor, []Signature) error{
 		r.viewDocument, r.viewChain, r.viewItems, r.viewTalk, r.viewService,
@@ -91,6 +91,9 @@ func (r *Room) view(ctx context.Context, by party.Actor, n Notice, sigs []Signat
 		if err := part(ctx, &v, by, sigs); err != nil {
 			return v, err
 		}
+	}
+	if err := r.viewNames(ctx, &v); err != nil {
+		return v, err
 	}
 	if outside {
 		v.hideInside()
@@ -104,6 +107,11 @@ func (r *Room) view(ctx context.Context, by party.Actor, n Notice, sigs []Signat
 // hideInside takes out what a platform is not told: who decided as a person,
 // and the deciders' own evidence.
 func (v *View) hideInside() {
+	for id, home := range v.homes {
+		if home != v.Addressee {
+			delete(v.Names, id)
+		}
+	}
 	for i := range v.Chain {
 		v.Chain[i].Person, v.Chain[i].PersonName, v.Chain[i].Read, v.Chain[i].ReadFor = "", "", nil, 0
 	}
@@ -210,8 +218,33 @@ func (r *Room) name(ctx context.Context, v *View, id party.PersonID) (string, er
 	if err != nil {
 		return "", err
 	}
-	v.Names[id] = p.Name
+	v.Names[id], v.homes[id] = p.Name, p.Party
 	return p.Name, nil
+}
+
+// viewNames looks up everybody who wrote, served, asked or answered.
+func (r *Room) viewNames(ctx context.Context, v *View) error {
+	var all []party.PersonID
+	for _, m := range v.Messages {
+		all = append(all, m.Person)
+	}
+	for _, d := range v.Deliveries {
+		all = append(all, d.Person)
+	}
+	if v.Deemed != nil {
+		all = append(all, v.Deemed.ProposedBy, v.Deemed.ConfirmedBy)
+	}
+	for _, it := range v.Items {
+		for _, p := range it.Pauses {
+			all = append(all, p.Person, p.ResolvedBy)
+		}
+	}
+	for _, id := range all {
+		if _, err := r.name(ctx, v, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxViewItems bounds the items of one view; the rest come with Items.
