@@ -131,3 +131,14 @@ func Of(ctx context.Context, r db.Reader, object, id string, n int) ([]Entry, er
 func Last(ctx context.Context, r db.Reader) (int64, error) {
 	return db.Value[int64](ctx, r, `SELECT seq FROM feed_head WHERE id = 1`)
 }
+
+// Recent returns the last n entries that party may see before seq (0: from the
+// end), the newest first. It leaves out what everybody may see.
+func Recent(ctx context.Context, r db.Reader, party string, before int64, n int) ([]Entry, error) {
+	if before <= 0 {
+		before = 1 << 62
+	}
+	return db.All(ctx, r, scan, `
+		SELECT `+columns+` FROM feed_audience a JOIN feed_entries e ON e.seq = a.seq
+		WHERE a.party_id = $1 AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3`, party, before, n)
+}

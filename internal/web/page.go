@@ -150,7 +150,6 @@ func (s *Server) rail(p *i18n.Printer, actor party.Actor, active string, w waits
 	}
 	own := []place{
 		{"organisation", "settings-2", "/organisation", auth.PartyRead, nil, false, ""},
-		{"webhooks", "webhook", "/organisation/webhooks", auth.PartyAdmin, nil, false, ""},
 		{"policy", "scale", "/policy", auth.PolicyRead, nil, false, ""},
 	}
 	groups := []components.NavGroup{{Items: items(p, actor, active, w, work)}}

@@ -1,0 +1,533 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/outbox"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web/components"
+	"github.com/tangkal/tangkal/notes"
+)
+
+func (s *Server) adminRoutes() []Route {
+	return []Route{
+		{"GET /organisation", auth.PartyRead, s.organisation},
+		{"POST /organisation/people", auth.PartyAdmin, s.invite},
+		{"POST /organisation/people/{id}", auth.PartyAdmin, s.changePerson},
+		{"POST /organisation/people/{id}/deactivate", auth.PartyAdmin, s.deactivate},
+		{"POST /organisation/invitations/{id}/revoke", auth.PartyAdmin, s.revokeInvitation},
+		{"POST /organisation/parties", auth.PartyAdd, s.addParty},
+		{"POST /organisation/keys", auth.PartyAdmin, s.addAPIKey},
+		{"POST /organisation/keys/{id}/revoke", auth.PartyAdmin, s.revokeAPIKey},
+		{"POST /organisation/webhooks", auth.PartyAdmin, s.addWebhook},
+		{"POST /organisation/webhooks/{id}/test", auth.PartyAdmin, s.testWebhook},
+		{"POST /organisation/webhooks/{id}/rotate", auth.PartyAdmin, s.rotateWebhook},
+		{"POST /organisation/webhooks/{id}/remove", auth.PartyAdmin, s.removeWebhook},
+		{"GET /organisation/record", auth.PartyAdmin, s.record},
+		{"GET /policy", auth.PolicyRead, s.policyIndex},
+		{"GET /policy/{code}", auth.PolicyRead, s.policyPack},
+		{"GET /policy/{code}/compare", auth.PolicyRead, s.policyCompare},
+	}
+}
+
+// OrganisationPage is where an organisation keeps its people, keys and
+// webhooks.
+type OrganisationPage struct {
+	components.ConsolePage
+	Title, Sub string
+	Tabs       []components.Tab
+	Admin      bool // may change things here
+	MayAdd     bool // may invite other organisations
+	People     []MemberRow
+	Invited    []InviteRow
+	APIKeys    []APIKeyRow
+	Hooks      []HookRow
+	Log        *HookLog
+	Secret     *SecretBox
+	Roles      []components.Choice
+	Kinds      []Option
+	Colleagues []Option
+	Open       string // the form that stands open after an error
+	Errors     []components.FieldError
+	Was        url.Values // what was sent, so that nothing has to be typed again
+}
+
+// A MemberRow is one person.
+type MemberRow struct {
+	ID, Name, Initials, Email string
+	Roles                     []string
+	RoleSet                   []components.Choice // to change them
+	Keys                      string
+	NoKey                     bool
+	Active, Self              bool
+}
+
+// An InviteRow is somebody who was asked to join.
+type InviteRow struct{ ID, Name, Email, Roles, Until string }
+
+// An APIKeyRow is one machine's key.
+type APIKeyRow struct {
+	ID, Label, Prefix, Person, Expires, Used string
+	Scopes                                   []string
+	Soon, Revoked                            bool
+}
+
+// A HookRow is one webhook endpoint with its health.
+type HookRow struct {
+	ID, URL, Label, Events, Public, Waiting string
+	Health                                  string // ok, failing, new
+	Word                                    string
+	Chosen                                  bool
+	Ticks                                   []string // the last deliveries, oldest first: ok, wait, bad
+}
+
+// A HookLog is what was sent to one endpoint.
+type HookLog struct {
+	Host string
+	ID   string
+	Rows []AttemptRow
+}
+
+// An AttemptRow is one delivery.
+type AttemptRow struct {
+	At, Type, Ref, Answer, Tries, Next string
+	OK                                 bool
+}
+
+// A SecretBox shows a secret, once.
+type SecretBox struct{ Title, Text, Value string }
+
+// value returns what was typed into a field.
+func (pg OrganisationPage) value(name string) string { return pg.Was.Get(name) }
+
+func (pg OrganisationPage) wrong(field string) string { return fieldError(pg.Errors, field) }
+
+// organisation: GET /organisation?webhook=ID
+func (s *Server) organisation(w http.ResponseWriter, r *http.Request) error {
+	return s.showOrganisation(w, r, http.StatusOK, func(*OrganisationPage) {})
+}
+
+// showOrganisation renders the page after change has added what a POST left
+// to say.
+func (s *Server) showOrganisation(w http.ResponseWriter, r *http.Request, status int, change func(*OrganisationPage)) error {
+	ctx, actor := r.Context(), actorOf(r.Context())
+	p := i18n.For(langOf(r))
+	c, err := s.console(r, "organisation", p.T("admin.title"),
+		components.Crumb{Label: p.T("web.nav.organisation")}, components.Crumb{Label: p.T("admin.people-and-integrations")})
+	if err != nil {
+		return err
+	}
+	org, err := party.Get(ctx, s.DB, actor.Party)
+	if err != nil {
+		return err
+	}
+	pg := OrganisationPage{
+		ConsolePage: c, Title: org.Name, Sub: p.T("admin.sub." + subOf(org.Kind)), Tabs: s.adminTabs(p, actor, 0),
+		Admin: auth.Seat(actor, auth.PartyAdmin), MayAdd: auth.Seat(actor, auth.PartyAdd), Was: url.Values{},
+	}
+	if err := s.fillPeople(ctx, &pg, actor); err != nil {
+		return err
+	}
+	if pg.Admin {
+		if err := s.fillMachines(ctx, r, &pg, actor); err != nil {
+			return err
+		}
+	}
+	change(&pg)
+	pg.Failed = len(pg.Errors) > 0
+	return s.render(w, r, status, organisationView(pg))
+}
+
+// subOf is the catalogue word for what a kind of organisation does here.
+func subOf(k party.Kind) string {
+	switch k {
+	case party.Agency, party.Authority, party.Platform, party.Oversight:
+		return string(k)
+	default:
+		return "other"
+	}
+}
+
+// adminTabs are the sections of the organisation's pages.
+func (s *Server) adminTabs(p *i18n.Printer, actor party.Actor, active int) []components.Tab {
+	tabs := []components.Tab{
+		{Label: p.T("admin.people-and-integrations"), Href: "/organisation"},
+		{Label: p.T("web.nav.policy"), Href: "/policy"},
+	}
+	if pack, ok := s.Packs.Current(actor.Jurisdiction, s.Clock.Now()); ok {
+		if n := len(pack.Unverified()); n > 0 {
+			tabs[1].Count = p.Number(int64(n))
+		}
+	}
+	if auth.Seat(actor, auth.PartyAdmin) {
+		tabs = append(tabs, components.Tab{Label: p.T("admin.record"), Href: "/organisation/record"})
+	}
+	tabs[active].Active = true
+	return tabs
+}
+
+func (s *Server) fillPeople(ctx context.Context, pg *OrganisationPage, actor party.Actor) error {
+	people, err := party.People(ctx, s.DB, actor.Party)
+	if err != nil {
+		return err
+	}
+	for _, m := range people {
+		keys, err := party.Keys(ctx, s.DB, m.ID)
+		if err != nil {
+			return err
+		}
+		valid := 0
+		for _, k := range keys {
+			if k.RevokedAt.IsZero() {
+				valid++
+			}
+		}
+		row := MemberRow{
+			ID: string(m.ID), Name: m.Name, Initials: initials(m.Name), Email: m.Email, Keys: pg.P.N("admin.keys", valid),
+			NoKey: valid == 0, Active: m.Active, Self: m.ID == actor.Person, RoleSet: roleChoices(pg.P, m.Roles),
+		}
+		for _, role := range m.Roles {
+			row.Roles = append(row.Roles, pg.P.T("web.role."+string(role)))
+		}
+		pg.People = append(pg.People, row)
+		if m.Active {
+			pg.Colleagues = append(pg.Colleagues, Option{string(m.ID), m.Name})
+		}
+	}
+	pg.Roles = roleChoices(pg.P, nil)
+	for _, k := range party.Kinds() {
+		pg.Kinds = append(pg.Kinds, Option{string(k), pg.P.T("web.party." + string(k))})
+	}
+	return nil
+}
+
+func roleChoices(p *i18n.Printer, has []party.Role) []components.Choice {
+	var out []components.Choice
+	for _, r := range party.Roles() {
+		out = append(out, components.Choice{Value: string(r), Label: p.T("web.role." + string(r)), Checked: slices.Contains(has, r)})
+	}
+	return out
+}
+
+func (s *Server) fillMachines(ctx context.Context, r *http.Request, pg *OrganisationPage, actor party.Actor) error {
+	invited, err := s.Auth.Invitations(ctx, actor)
+	if err != nil {
+		return err
+	}
+	for _, i := range invited {
+		if i.UsedAt.IsZero() && i.RevokedAt.IsZero() && i.ExpiresAt.After(pg.Now) {
+			pg.Invited = append(pg.Invited, InviteRow{i.ID, i.Name, i.Email, roleNames(pg.P, i.Roles), pg.P.DateTime(i.ExpiresAt, pg.Zone)})
+		}
+	}
+	keys, err := s.Auth.APIKeys(ctx, actor)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		pg.APIKeys = append(pg.APIKeys, apiKeyRow(pg, k))
+	}
+	hooks, err := s.Outbox.Endpoints(ctx, actor)
+	if err != nil {
+		return err
+	}
+	chosen := r.URL.Query().Get("webhook")
+	for i, h := range hooks {
+		last, err := s.Outbox.Deliveries(ctx, actor, h.ID, 0, 24)
+		if err != nil {
+			return err
+		}
+		row := hookRow(pg, h, last)
+		if row.Chosen = h.ID == chosen || chosen == "" && i == 0; row.Chosen {
+			pg.Log = hookLog(pg, h, last)
+		}
+		pg.Hooks = append(pg.Hooks, row)
+	}
+	return nil
+}
+
+func apiKeyRow(pg *OrganisationPage, k auth.APIKey) APIKeyRow {
+	p := pg.P
+	row := APIKeyRow{ID: k.ID, Label: k.Label, Prefix: k.Prefix + "…", Expires: p.T("admin.key.never"), Used: p.T("admin.key.unused"), Revoked: !k.RevokedAt.IsZero()}
+	if !k.ExpiresAt.IsZero() {
+		row.Expires, row.Soon = p.Date(k.ExpiresAt, pg.Zone), k.ExpiresAt.Sub(pg.Now) < 14*24*time.Hour
+	}
+	if !k.LastUsed.IsZero() {
+		row.Used = p.Ago(k.LastUsed, pg.Now)
+	}
+	for _, sc := range k.Scopes {
+		row.Scopes = append(row.Scopes, string(sc))
+	}
+	for _, c := range pg.People {
+		if c.ID == string(k.Person) {
+			row.Person = c.Name
+		}
+	}
+	return row
+}
+
+func hookRow(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) HookRow {
+	p := pg.P
+	row := HookRow{
+		ID: h.ID, URL: canonical.Defang(h.URL), Label: h.Label, Events: strings.Join(h.Events, "  "),
+		Public: notes.FormatHookPublic(h.Public), Waiting: p.N("admin.hook.waiting", h.Waiting), Health: "ok", Word: p.T("admin.hook.ok"),
+	}
+	if row.Events == "" {
+		row.Events = p.T("admin.hook.all-events")
+	}
+	switch {
+	case !h.FailingSince.IsZero():
+		row.Health, row.Word = "failing", p.T("admin.hook.failing", "Since", p.Span(pg.Now.Sub(h.FailingSince)))
+	case h.LastOK.IsZero():
+		row.Health, row.Word = "new", p.T("admin.hook.new")
+	}
+	for _, d := range slices.Backward(last) {
+		tick := "wait"
+		switch {
+		case d.State == outbox.Accepted:
+			tick = "ok"
+		case d.State == outbox.GivenUp, d.Attempts > 0:
+			tick = "bad"
+		}
+		row.Ticks = append(row.Ticks, tick)
+	}
+	return row
+}
+
+func hookLog(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) *HookLog {
+	p := pg.P
+	l := &HookLog{Host: h.Label, ID: h.ID}
+	if u, err := url.Parse(h.URL); err == nil {
+		l.Host = canonical.Defang(u.Host)
+	}
+	for _, d := range last {
+		row := AttemptRow{At: p.When(d.CreatedAt, pg.Now, pg.Zone), Type: d.Type, Ref: d.Ref, Tries: p.Number(int64(d.Attempts)), OK: d.State == outbox.Accepted}
+		switch {
+		case d.State == outbox.Accepted:
+			row.Answer, row.Next = p.Number(int64(d.LastStatus)), p.T("admin.hook.delivered")
+		case d.State == outbox.GivenUp:
+			row.Answer, row.Next = answerOf(p, d), p.T("admin.hook.gave-up")
+		case d.Attempts == 0:
+			row.Answer, row.Next = "–", p.T("admin.hook.soon")
+		default:
+			row.Answer, row.Next = answerOf(p, d), p.T("admin.hook.again", "At", p.When(d.NextAt, pg.Now, pg.Zone))
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return l
+}
+
+// answerOf says what the endpoint answered, or why there was no answer.
+func answerOf(p *i18n.Printer, d outbox.Delivery) string {
+	if d.LastStatus > 0 {
+		return p.Number(int64(d.LastStatus))
+	}
+	if d.LastError == "timeout" || d.LastError == "unreachable" {
+		return p.T("admin.hook." + d.LastError)
+	}
+	return p.T("admin.hook.refused")
+}
+
+// again shows the page with what was wrong with a form, or fails.
+func (s *Server) again(w http.ResponseWriter, r *http.Request, form string, err error, names map[string]string) error {
+	errors, err := fieldErrors(i18n.For(langOf(r)), err, names)
+	if err != nil {
+		return err
+	}
+	return s.showOrganisation(w, r, http.StatusUnprocessableEntity, func(pg *OrganisationPage) {
+		pg.Open, pg.Errors, pg.Was = form, errors, r.PostForm
+	})
+}
+
+// once shows a secret that is never shown again.
+func (s *Server) once(w http.ResponseWriter, r *http.Request, kind, value string) error {
+	p := i18n.For(langOf(r))
+	return s.showOrganisation(w, r, http.StatusOK, func(pg *OrganisationPage) {
+		pg.Secret = &SecretBox{p.T("admin.secret." + kind), p.T("admin.secret." + kind + ".text"), value}
+	})
+}
+
+func roles(values []string) []party.Role {
+	out := make([]party.Role, len(values))
+	for i, v := range values {
+		out[i] = party.Role(v)
+	}
+	return out
+}
+
+// parseForm reads a small form, at most 64 KiB.
+func parseForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		return fault.New(fault.Invalid, "web.form").Because(err)
+	}
+	return nil
+}
+
+// invite: POST /organisation/people name, email, roles
+func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	actor := actorOf(r.Context())
+	_, secret, err := s.Auth.Invite(r.Context(), actor, actor.Party, r.PostForm.Get("name"), r.PostForm.Get("email"), roles(r.PostForm["roles"]))
+	if err != nil {
+		if fault.Is(err, "party.email-taken") {
+			e, _ := fault.As(err)
+			err = fault.New(fault.Invalid, e.Code, "Email", e.Args["Email"]).At("/email")
+		}
+		return s.again(w, r, "invite", err, map[string]string{"/name": "invite-name", "/email": "invite-email", "/roles": "invite-roles"})
+	}
+	return s.once(w, r, "invitation", s.origin(r)+"/invitation/"+secret)
+}
+
+// origin is the address that the visitor used.
+func (s *Server) origin(r *http.Request) string {
+	if s.Secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// changePerson: POST /organisation/people/{id} roles
+func (s *Server) changePerson(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	actor := actorOf(r.Context())
+	p, err := party.GetPerson(r.Context(), s.DB, party.PersonID(r.PathValue("id")))
+	if err != nil || p.Party != actor.Party {
+		return fault.Hidden("person")
+	}
+	p.Roles = roles(r.PostForm["roles"])
+	if err := s.Auth.UpdatePerson(r.Context(), actor, p); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
+
+// deactivate: POST /organisation/people/{id}/deactivate
+func (s *Server) deactivate(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Auth.Deactivate(r.Context(), actorOf(r.Context()), party.PersonID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
+
+// revokeInvitation: POST /organisation/invitations/{id}/revoke
+func (s *Server) revokeInvitation(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Auth.RevokeInvitation(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
+
+// addParty: POST /organisation/parties party_name, code, kind, platform_key,
+// admin_name, admin_email. It adds an organisation and invites its first
+// administrator.
+func (s *Server) addParty(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	ctx, actor, f := r.Context(), actorOf(r.Context()), r.PostForm
+	names := map[string]string{"/name": "party-name", "/code": "party-code", "/kind": "party-kind", "/platform_key": "party-key", "/email": "party-email", "/admin_name": "party-admin"}
+	first := party.Person{Name: f.Get("admin_name"), Email: f.Get("admin_email"), Roles: []party.Role{party.Admin}, Lang: "id", Zone: "UTC"}
+	var c fault.Checker
+	if first.Name == "" {
+		c.Require(false, "/admin_name")
+		first.Name = "-"
+	}
+	if err := c.Join("", first.Validate()); err != nil {
+		return err
+	}
+	if err := c.Err(); err != nil {
+		return s.again(w, r, "party", err, names)
+	}
+	org, err := s.Auth.AddParty(ctx, actor, party.Party{
+		Code: f.Get("code"), Kind: party.Kind(f.Get("kind")), Name: f.Get("party_name"), PlatformKey: f.Get("platform_key"),
+		Jurisdiction: actor.Jurisdiction, Languages: []string{"id", "en"}, Zone: "Asia/Jakarta",
+	})
+	if fault.Is(err, "party.taken") {
+		err = fault.New(fault.Invalid, "party.taken", "Code", f.Get("code")).At("/code")
+	}
+	if err != nil {
+		return s.again(w, r, "party", err, names)
+	}
+	_, secret, err := s.Auth.Invite(ctx, actor, org.ID, f.Get("admin_name"), f.Get("admin_email"), []party.Role{party.Admin, party.Analyst})
+	if err != nil {
+		return err
+	}
+	return s.once(w, r, "invitation", s.origin(r)+"/invitation/"+secret)
+}
+
+// addAPIKey: POST /organisation/keys label, person, scopes, days
+func (s *Server) addAPIKey(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	expires := s.Clock.Now().AddDate(0, 6, 0)
+	scopes := []auth.Scope{auth.ScopeRead}
+	if f.Get("write") != "" {
+		scopes = append(scopes, auth.ScopeWrite)
+	}
+	_, secret, err := s.Auth.AddAPIKey(r.Context(), actorOf(r.Context()), party.PersonID(f.Get("person")), f.Get("label"), scopes, expires)
+	if err != nil {
+		return s.again(w, r, "key", err, map[string]string{"/label": "key-label"})
+	}
+	return s.once(w, r, "key", secret)
+}
+
+// revokeAPIKey: POST /organisation/keys/{id}/revoke
+func (s *Server) revokeAPIKey(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Auth.RevokeAPIKey(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
+
+// addWebhook: POST /organisation/webhooks url, label, events
+func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	_, secret, err := s.Outbox.AddEndpoint(r.Context(), actorOf(r.Context()), f.Get("url"), f.Get("label"), strings.Fields(f.Get("events")))
+	if err != nil {
+		return s.again(w, r, "webhook", err, map[string]string{"/url": "hook-url", "/label": "hook-label", "/events": "hook-events"})
+	}
+	return s.once(w, r, "webhook", secret)
+}
+
+// testWebhook: POST /organisation/webhooks/{id}/test
+func (s *Server) testWebhook(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Outbox.Test(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation?webhook="+url.QueryEscape(r.PathValue("id")))
+}
+
+// rotateWebhook: POST /organisation/webhooks/{id}/rotate
+func (s *Server) rotateWebhook(w http.ResponseWriter, r *http.Request) error {
+	_, secret, err := s.Outbox.Rotate(r.Context(), actorOf(r.Context()), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.once(w, r, "webhook", secret)
+}
+
+// removeWebhook: POST /organisation/webhooks/{id}/remove
+func (s *Server) removeWebhook(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Outbox.RemoveEndpoint(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
