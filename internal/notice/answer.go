@@ -424,7 +424,7 @@ func (r *Room) closeIfDone(ctx context.Context, tx *db.Tx, by party.Actor, n *No
 	return r.finish(ctx, tx, by, n, outcome(all), now)
 }
 
-// acted are the answers by which the platform did something.
+// actedOn are the answers by which the platform did something.
 var actedOn = []notes.AnswerKind{
 	notes.Removed, notes.Disabled, notes.Restricted, notes.AccountSuspended, notes.Labelled, notes.StreamEnded, notes.GoneBefore,
 }

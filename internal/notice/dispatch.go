@@ -106,8 +106,8 @@ func (r *Room) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if _, err := r.Dispatch(ctx); err != nil && ctx.Err() == nil && fault.Of(err) != fault.Unavailable {
-			return fmt.Errorf("dispatch: %w", err)
+		if _, err := r.Dispatch(ctx); err != nil && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "notices wait for dispatch", "error", err) // tried again, the others went
 		}
 		select {
 		case <-ctx.Done():

@@ -14,6 +14,7 @@ package notice
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -213,6 +214,9 @@ type Deps struct {
 	Reports *report.Room
 	Cases   *casework.Room
 
+	// Log hears what the dispatcher could not do; nil is slog.Default.
+	Log *slog.Logger
+
 	// Announce queues news for a party inside the transaction. Nil announces
 	// nothing.
 	Announce func(ctx context.Context, tx *db.Tx, to party.ID, m Announcement) error
@@ -227,7 +231,12 @@ type Room struct {
 
 // New returns the room. The caller subscribes its Subscriptions to the feed
 // before the feed runs.
-func New(d Deps) *Room { return &Room{Deps: d} }
+func New(d Deps) *Room {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	return &Room{Deps: d}
+}
 
 // object is n as far as rights depend on it. The issuer knows of a notice once
 // the proposer has approved it, the addressee once it was sent.

@@ -23,7 +23,7 @@ type Filter struct {
 	Kind      notes.NoticeKind
 	Platform  string
 	CaseID    casework.ID
-	Deadline  DeadlineState // by what the clocks show now
+	Deadline  DeadlineState // by what the clocks show now; applied after paging, so pages may be short
 	Cursor    string        // of the page before; "" is the first
 	Limit     int           // at most 200; 0 is 50
 	ByDueTime bool          // the soonest due first, else the newest first

@@ -2,7 +2,6 @@ package notice
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tangkal/tangkal/internal/auth"
@@ -171,8 +170,3 @@ func diagram[S ~string](b *strings.Builder, title string, table []Transition[S])
 }
 
 func id[S ~string](s S) string { return strings.ReplaceAll(string(s), "-", "_") }
-
-// eventsFrom lists the events that a life allows, in the table's order.
-func eventsFrom(l Life) []Transition[Life] {
-	return slices.DeleteFunc(LifeTable(), func(t Transition[Life]) bool { return t.From != l })
-}
