@@ -1,0 +1,190 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/report"
+)
+
+const (
+	// evidenceFor is how long a link to a file works: long enough to look at a
+	// page, too short to hand on.
+	evidenceFor = 5 * time.Minute
+	// evidencePurpose is that of the key which signs these links.
+	evidencePurpose = "evidence-link"
+	// sniffed is how much of a file tells what it is (WHATWG MIME Sniffing).
+	sniffed = 512
+	// maxToken bounds what is decoded before its MAC is known to be right.
+	maxToken = 1000
+)
+
+// An evidenceLink says which file one person may open until when. It travels
+// signed in the address of the evidence origin, which has no session.
+type evidenceLink struct {
+	Report report.ID       `json:"r,omitempty"` // of a reporter's file
+	Sent   report.FileID   `json:"s,omitempty"` // a reporter's file
+	File   casework.FileID `json:"f,omitempty"` // a file of a capture
+	Person party.PersonID  `json:"p"`
+	Until  int64           `json:"u"` // Unix seconds
+}
+
+// captureURL is a short-lived link to a file of a capture, for one person.
+func (s *Server) captureURL(by party.Actor, id casework.FileID) string {
+	return s.evidenceURL(evidenceLink{File: id, Person: by.Person})
+}
+
+// sentURL is a short-lived link to a file that a reporter sent.
+func (s *Server) sentURL(by party.Actor, of report.ID, id report.FileID) string {
+	return s.evidenceURL(evidenceLink{Report: of, Sent: id, Person: by.Person})
+}
+
+func (s *Server) evidenceURL(l evidenceLink) string {
+	l.Until = s.Clock.Now().Add(evidenceFor).Unix()
+	body, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // strings and a number always encode
+	}
+	enc := base64.RawURLEncoding
+	return s.EvidenceOrigin + "/e/" + enc.EncodeToString(body) + "." + enc.EncodeToString(s.Vault.MAC(evidencePurpose, body))
+}
+
+// readLink returns what a token says, if we wrote it and it still holds.
+func (s *Server) readLink(token string) (evidenceLink, bool) {
+	var l evidenceLink
+	body64, mac64, ok := strings.Cut(token, ".")
+	if !ok || len(token) > maxToken {
+		return l, false
+	}
+	body, err1 := base64.RawURLEncoding.DecodeString(body64)
+	mac, err2 := base64.RawURLEncoding.DecodeString(mac64)
+	if err1 != nil || err2 != nil || !hmac.Equal(mac, s.Vault.MAC(evidencePurpose, body)) {
+		return l, false
+	}
+	if json.Unmarshal(body, &l) != nil {
+		return l, false
+	}
+	return l, s.Clock.Now().Before(time.Unix(l.Until, 0))
+}
+
+// EvidenceHandler serves sealed files on an origin of their own, where no
+// cookie, script or page of ours lives: GET /e/{token}. The rooms record each
+// opening before the first byte. Pictures are sent as they were stored; that
+// their metadata is stripped and that they are decoded in a cage comes later.
+func (s *Server) EvidenceHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /e/{token}", s.evidence)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { evidenceGone(w) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin") // pages of the console's origin show pictures
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Robots-Tag", "noindex")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// evidenceGone is the one answer for what is expired, forged, hidden or absent.
+func evidenceGone(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = io.WriteString(w, "404\n") // whoever went away needs no answer
+}
+
+// evidence: GET /e/{token}.
+func (s *Server) evidence(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	l, ok := s.readLink(r.PathValue("token"))
+	if !ok {
+		evidenceGone(w)
+		return
+	}
+	name, size, content, err := s.openEvidence(ctx, l)
+	if err != nil {
+		if _, known := fault.As(err); !known {
+			s.Log.ErrorContext(ctx, "open evidence", "error", err)
+		}
+		evidenceGone(w)
+		return
+	}
+	defer content.Close() //nolint:errcheck // opened for reading
+	serveEvidence(w, r, name, size, content)
+}
+
+// openEvidence opens the file of a link as its person, who may have lost the
+// right since.
+func (s *Server) openEvidence(ctx context.Context, l evidenceLink) (name string, size int64, content io.ReadCloser, err error) {
+	by, err := auth.ActorFor(ctx, s.DB, l.Person)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	if l.File != "" {
+		o, err := s.Casework.OpenCapture(ctx, by, l.File)
+		return o.Name, o.Ref.Size, o.Content, err
+	}
+	f, content, err := s.Report.OpenFile(ctx, by, l.Report, l.Sent)
+	return f.Name, f.Size, content, err
+}
+
+// shownTypes are the pictures that a page may embed (domain.md, Limits); what a
+// file is, its first bytes say, never who sent it.
+var shownTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp"}
+
+// serveEvidence writes a file. A picture is one only as part of a page: opened
+// by itself it would stand there unblurred, so then it is a download too.
+func serveEvidence(w http.ResponseWriter, r *http.Request, name string, size int64, content io.Reader) {
+	b := bufio.NewReaderSize(content, sniffed)
+	first, err := b.Peek(sniffed)
+	if err != nil && !errors.Is(err, io.EOF) {
+		evidenceGone(w)
+		return
+	}
+	h := w.Header()
+	kind := http.DetectContentType(first)
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	if slices.Contains(shownTypes, kind) && (dest == "" || dest == "image") {
+		h.Set("Content-Type", kind)
+	} else {
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(name)}))
+	}
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	if r.Method != http.MethodHead {
+		_, _ = io.Copy(w, b) // the reader went away, or the log of the vault knows
+	}
+}
+
+// fileName is a name that is safe to save under; an address becomes its last
+// part.
+func fileName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name, _, _ = strings.Cut(name, "?")
+	name = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || strings.ContainsRune(`<>:"|*`, r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '_'
+		}
+		return r
+	}, name)
+	if strings.Trim(name, ". ") == "" {
+		return "evidence.bin"
+	}
+	return name
+}
