@@ -45,7 +45,7 @@ type Instance struct {
 // A Plan says how much is told. Its zero value is the whole demonstration.
 type Plan struct {
 	Seed  uint64 // equal seeds tell equal stories; identifiers and keys differ
-	Share int    // percent of the history before the present; 0 means all of it
+	Share int    // percent of it, at least one of each kind; 0 means all
 	Tick  func(done, all int)
 }
 
@@ -57,7 +57,10 @@ type Plan struct {
 func Tell(ctx context.Context, in Instance, cast *Cast, p Plan) error {
 	now := in.Clock.most
 	w := &world{Instance: in, cast: cast, begin: now.AddDate(0, 0, -Days), now: now, seed: p.Seed}
-	if err := w.tell(ctx, append(w.history(p.Share), w.present()...), p.Tick); err != nil {
+	if p.Share <= 0 || p.Share > 100 {
+		p.Share = 100
+	}
+	if err := w.tell(ctx, append(w.history(p.Share), w.present(p.Share)...), p.Tick); err != nil {
 		return fmt.Errorf("tell the stories: %w", err)
 	}
 	in.Clock.Release()

@@ -12,9 +12,6 @@ import (
 // history is what came to its end in the ninety days: a share of it in percent,
 // or all.
 func (w *world) history(share int) []*story {
-	if share <= 0 || share > 100 {
-		share = 100
-	}
 	var out []*story
 	for _, part := range []struct {
 		name  string

@@ -23,10 +23,12 @@ func (w *world) ago(name string, n int, ends time.Duration, tell func(*story)) *
 	return s
 }
 
-// present is what is going on now: every state of a case and of a notice.
-func (w *world) present() []*story {
+// present is what is going on now: every state of a case and of a notice, a
+// share of it in percent, or all.
+func (w *world) present(share int) []*story {
 	var out []*story
 	many := func(name string, count int, from, to time.Duration, tell func(*story)) {
+		count = max(1, count*share/100)
 		for i := range count {
 			step := time.Duration(0)
 			if count > 1 {
