@@ -409,7 +409,7 @@ func eventNote(p *i18n.Printer, kind string, data json.RawMessage) string {
 var linkPattern = regexp.MustCompile(`(?i)\bhttps?://[^\s<>"]+`)
 
 // harmless is a text in which no link can be followed or copied by mistake.
-func harmlessText(s string) string { return linkPattern.ReplaceAllStringFunc(s, canonical.Defang) }
+func harmless(s string) string { return linkPattern.ReplaceAllStringFunc(s, canonical.Defang) }
 
 func territoryOf(c casework.Case) string {
 	state, _, _ := strings.Cut(strings.ToUpper(c.Jurisdiction), "-")

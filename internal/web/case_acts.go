@@ -22,9 +22,9 @@ import (
 // Limits: as much as a report).
 const maxEvidence = 500<<20 + 1<<20
 
-func caseMinutes(n int) time.Duration { return time.Duration(n) * time.Minute }
+func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
 
-func harmlessURL(url string) string { return canonical.Defang(url) }
+func defang(url string) string { return canonical.Defang(url) }
 
 // backToCase leads to the case after an act, which the page then tells.
 func (s *Server) backToCase(w http.ResponseWriter, r *http.Request, said string) error {

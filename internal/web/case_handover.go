@@ -244,8 +244,8 @@ func (s *Server) offerPage(r *http.Request) (OfferPage, error) {
 		}
 		*x.into = org.Name
 	}
-	pg.Path, pg.Line, pg.Note = "/hand-overs/"+string(h.ID), handOverLine(pg.Page, h, pg.From), harmlessText(h.Note)
-	pg.Line.Answer = harmlessText(h.Answer)
+	pg.Path, pg.Line, pg.Note = "/hand-overs/"+string(h.ID), handOverLine(pg.Page, h, pg.From), harmless(h.Note)
+	pg.Line.Answer = harmless(h.Answer)
 	pg.CanAnswer = h.State == casework.Offered && auth.May(by, auth.CaseAnswer, h.Object()) == nil
 	for _, l := range h.Locations {
 		pg.Locations = append(pg.Locations, s.locationLine(p, l, false))
@@ -268,7 +268,7 @@ func (s *Server) offerPage(r *http.Request) (OfferPage, error) {
 				pg.Grounds = append(pg.Grounds, components.GroundOf(string(g.Ground)))
 			}
 		}
-		pg.First = harmlessText(h.Assessment.Reasons.Texts[h.Assessment.Reasons.Binding])
+		pg.First = harmless(h.Assessment.Reasons.Texts[h.Assessment.Reasons.Binding])
 	}
 	return pg, nil
 }

@@ -81,8 +81,14 @@ func (s *Server) reportsPanel(ctx context.Context, by party.Actor, page componen
 
 func (s *Server) reportPanel(by party.Actor, p *i18n.Printer, rep report.Report) ReportPanel {
 	out := ReportPanel{
-		ID: string(rep.ID), Ref: rep.Ref, At: rep.ReceivedAt, Text: harmlessText(rep.Description), CanReply: auth.Seat(by, auth.ReportReply) && !rep.Erased,
-		Meta: strings.Join([]string{p.T("triage.channel." + string(rep.Channel)), p.T("triage.category." + string(rep.Category)), strings.ToUpper(string(rep.Lang))}, " · "),
+		ID: string(rep.ID), Ref: rep.Ref, At: rep.ReceivedAt, Text: harmless(rep.Description), CanReply: auth.Seat(by, auth.ReportReply) && !rep.Erased,
+		Meta: p.T("triage.channel." + string(rep.Channel)),
+	}
+	if rep.Category != "" {
+		out.Meta += " · " + p.T("triage.category."+string(rep.Category))
+	}
+	if rep.Lang != "" {
+		out.Meta += " · " + strings.ToUpper(string(rep.Lang))
 	}
 	if rep.Erased {
 		out.Text = p.T("triage.erased")
@@ -93,7 +99,7 @@ func (s *Server) reportPanel(by party.Actor, p *i18n.Printer, rep report.Report)
 		})
 	}
 	for _, m := range rep.Messages {
-		e := components.Event{Icon: "message-square", Who: p.T("triage.reporter"), At: m.At, Quote: harmlessText(m.Text)}
+		e := components.Event{Icon: "message-square", Who: p.T("triage.reporter"), At: m.At, Quote: harmless(m.Text)}
 		if m.Person != "" {
 			e.Icon, e.Who, e.Tone = "reply", p.T("triage.us"), components.ToneTeal
 		}
@@ -159,7 +165,7 @@ func (s *Server) capturesPanel(page components.Page, by party.Actor, v casework.
 	}
 	for _, n := range v.Notes {
 		if n.Kind == string(casework.NoEvidence) {
-			out.NoCapture = harmlessText(n.Text)
+			out.NoCapture = harmless(n.Text)
 		}
 	}
 	return out
@@ -312,7 +318,7 @@ func (s *Server) recordPane(page components.Page, v casework.View, names map[par
 		for _, f := range a.Functions {
 			pane.Functions = append(pane.Functions, p.T("policy.function."+string(f)))
 		}
-		pane.Reasons, pane.Lang = harmlessText(a.Reasons.Texts[a.Reasons.Binding]), a.Reasons.Binding
+		pane.Reasons, pane.Lang = harmless(a.Reasons.Texts[a.Reasons.Binding]), a.Reasons.Binding
 		add := func(key, value string) {
 			if value != "" {
 				pane.Facts = append(pane.Facts, components.Fact{Name: p.T(key), Value: value})

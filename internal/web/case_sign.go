@@ -92,7 +92,7 @@ func (pane *DraftPane) say(p *i18n.Printer, n notice.View) {
 	add("triage.sign.to", doc.Addressee.Name)
 	add("triage.sign.issuer", doc.Issuer.Name)
 	if n.DeadlineMinutes > 0 {
-		add("triage.sign.deadline", p.Window(caseMinutes(n.DeadlineMinutes)))
+		add("triage.sign.deadline", p.Window(minutes(n.DeadlineMinutes)))
 	} else {
 		add("triage.sign.deadline", p.T("ui.deadline.none"))
 	}
@@ -108,11 +108,11 @@ func (pane *DraftPane) say(p *i18n.Printer, n notice.View) {
 	pane.Broad = strings.Join(broad, ", ")
 	for _, lang := range doc.Languages {
 		pane.Reasons = append(pane.Reasons, DraftReason{
-			Lang: lang, Label: p.T("triage.lang." + lang), Text: harmlessText(doc.Reasons.Texts[lang]), Binding: lang == doc.Reasons.Binding,
+			Lang: lang, Label: p.T("triage.lang." + lang), Text: harmless(doc.Reasons.Texts[lang]), Binding: lang == doc.Reasons.Binding,
 		})
 	}
 	for _, it := range n.Items {
-		pane.Items = append(pane.Items, harmlessURL(it.URL))
+		pane.Items = append(pane.Items, defang(it.URL))
 	}
 }
 
