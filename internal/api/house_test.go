@@ -387,3 +387,9 @@ func (h *house) sent(t testing.TB) (receipt string, n NoticeBody) {
 	h.settleDown(t)
 	return receipt, n
 }
+
+// answerTo signs a sign-in challenge.
+func (c *caller) answerTo(ch challengeBody) map[string]any {
+	public := c.private.Public().(ed25519.PublicKey)
+	return map[string]any{"challenge": ch.ID, "key": party.KeyIDOf(public), "signature": ed25519.Sign(c.private, ch.Digest)}
+}

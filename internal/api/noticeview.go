@@ -320,7 +320,11 @@ func (s *server) proposeDeemed(ctx context.Context, in *noticeUpload) (*struct{}
 
 // confirmDeemed: POST /notices/{id}/deemed/confirm, permission notice.deem.
 func (s *server) confirmDeemed(ctx context.Context, in *ByID) (*one[NoticeBody], error) {
-	return s.moved(s.Notices.ConfirmDeemed(ctx, auth.Actor(ctx), notice.ID(in.ID)))
+	by := auth.Actor(ctx)
+	if _, err := s.Notices.Canonical(ctx, by, notice.ID(in.ID)); err != nil {
+		return nil, err // whoever may not read it is not told what was proposed either
+	}
+	return s.moved(s.Notices.ConfirmDeemed(ctx, by, notice.ID(in.ID)))
 }
 
 // attachments reads a body with its files, scans of some pages each, which are

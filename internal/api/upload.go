@@ -100,11 +100,23 @@ func files(parts *multipart.Reader, sum hash.Hash) iter.Seq2[part, error] {
 				return
 			}
 			fmt.Fprintf(sum, "\n%q %q ", p.FileName(), p.Header.Get("Content-Type"))
-			if !yield(part{p.FileName(), p.Header.Get("Content-Type"), io.TeeReader(p, sum)}, nil) {
+			if !yield(part{p.FileName(), p.Header.Get("Content-Type"), arriving{io.TeeReader(p, sum)}}, nil) {
 				return
 			}
 		}
 	}
+}
+
+// arriving is a part on its way in: what fails is the request, not us.
+type arriving struct{ r io.Reader }
+
+// Read reads on.
+func (a arriving) Read(b []byte) (int, error) {
+	n, err := a.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = bodyFault(err)
+	}
+	return n, err
 }
 
 // drain digests a repeated upload as form does, and stores nothing.
