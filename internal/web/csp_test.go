@@ -24,7 +24,7 @@ func TestPagesAreConfined(t *testing.T) {
 			"media-src https://evidence.example; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
 			"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tangkal",
 		"X-Content-Type-Options":     "nosniff",
-		"Referrer-Policy":            "no-referrer",
+		"Referrer-Policy":            "same-origin",
 		"Cross-Origin-Opener-Policy": "same-origin",
 	} {
 		if got := w.Header().Get(name); got != want {

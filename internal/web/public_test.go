@@ -65,7 +65,7 @@ func publicPages(t *testing.T, p *i18n.Printer) map[string]templ.Component {
 	t.Helper()
 	page := func(title, path string) components.PublicPage { return narrow(publicPage(t, p, p.T(title), path)) }
 	empty := home(t, p)
-	empty.Figures, empty.Latest, empty.Log, empty.Failed = nil, nil, nil, p.T("public.check.wrong")
+	empty.Figures, empty.Latest, empty.Log = nil, nil, nil
 	form := ReportPage{PublicPage: page("public.report.title", "/report"), Token: "t", MaxFiles: 10, FileLimit: "50 MB", Reply: p.Lang(), URLs: []string{"https://ruangsuara.example/v/84qe-90t", "https://kabarkita.example/p/2"}, Category: "recruitment"}
 	wrong := form
 	wrong.PublicPage.Failed, wrong.Category, wrong.Contact, wrong.Many = true, "", "surel", "a\nb"
@@ -84,7 +84,7 @@ func publicPages(t *testing.T, p *i18n.Printer) map[string]templ.Component {
 	seats := SignInPage{PublicPage: publicPage(t, p, p.T("public.signin.title"), "/sign-in"), Challenge: "1", Nonce: "AAAA", Next: "/triage", Failed: "Ditolak"}
 	seats.Signs = true
 	demo := seats
-	demo.Demo = []DemoParty{{Name: "Dit. Tangkal Daring", Kind: "Lembaga", Icon: "landmark", People: []DemoPerson{{Name: "Ratna S.", Initials: "RS", Role: "analis", Does: "Menilai laporan", Action: "/demo/ratna"}, {Name: "Sari W.", Initials: "SW", Role: "penyetuju", Does: "Menyetujui usulan", Action: "/demo/sari"}}}, {Name: "Ruangsuara", Kind: "Platform video", Icon: "building-2", People: []DemoPerson{{Name: "Mia T.", Initials: "MT", Role: "kepercayaan & keamanan", Does: "Menjawab perintah", Action: "/demo/mia"}}}}
+	demo.Demo = []DemoParty{{Name: "Dit. Tangkal Daring", Kind: "Lembaga", Icon: "landmark", People: []DemoPerson{{Name: "Ratna S.", Initials: "RS", Role: "analis", Does: "Menilai laporan", ID: "ratna"}, {Name: "Sari W.", Initials: "SW", Role: "penyetuju", Does: "Menyetujui usulan", ID: "sari"}}}, {Name: "Ruangsuara", Kind: "Platform video", Icon: "building-2", People: []DemoPerson{{Name: "Mia T.", Initials: "MT", Role: "kepercayaan & keamanan", Does: "Menjawab perintah", ID: "mia"}}}}
 	return map[string]templ.Component{
 		"home": homeView(home(t, p)), "home-empty": homeView(empty), "report": reportView(form), "report-error": reportView(wrong),
 		"receipt": receiptView(ReceiptPage{PublicPage: page("public.receipt.title", "/report"), Code: status.Code, At: reported, Usual: 24 * time.Hour, Counsel: "konselor", CounselTo: "https://konselor.example"}),

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -25,6 +24,7 @@ import (
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/vault"
+	"github.com/tangkal/tangkal/internal/view"
 	"github.com/tangkal/tangkal/internal/web/static"
 )
 
@@ -47,13 +47,17 @@ type Deps struct {
 	EvidenceOrigin string          // scheme and host of the origin that serves evidence
 	Secure         bool            // pages are served over TLS
 	Demo           bool            // one-click sign-ins, for made-up people only
+	Emergency      string          // number to call in danger, "" leaves the line out
+	Counsel        string          // words of the counsellors' line on the receipt page, "" leaves it out
+	CounselURL     string          // its address
 	Stopping       <-chan struct{} // closed when the server begins to stop
 }
 
 // A Server renders pages. It is safe for concurrent use.
 type Server struct {
 	Deps
-	mux *http.ServeMux
+	mux     *http.ServeMux
+	figures view.Cache
 }
 
 // A handler answers one page; an error it returns is rendered once, here.
@@ -70,9 +74,15 @@ type Route struct {
 // New returns the pages.
 func New(d Deps) *Server {
 	s := &Server{Deps: d, mux: http.NewServeMux()}
+	if s.Demo && s.Emergency == "" {
+		s.Emergency = "112" // Indonesia's, where the cast lives
+	}
 	s.mux.Handle("GET "+static.Prefix, static.Handler())
-	for _, r := range s.Routes() {
-		s.mux.Handle(r.Pattern, s.adapt(r))
+	for _, r := range s.publicRoutes() {
+		s.mux.Handle(r.Pattern, s.adapt(r)) // neither reads nor sets the session's cookie
+	}
+	for _, r := range s.sessionRoutes() {
+		s.mux.Handle(r.Pattern, s.Sessions.Wrap(s.adapt(r)))
 	}
 	s.mux.Handle("/", s.adapt(Route{Do: func(http.ResponseWriter, *http.Request) error { return fault.Hidden("page") }}))
 	return s
@@ -81,22 +91,23 @@ func New(d Deps) *Server {
 // Handler returns the pages behind their security headers. Requests that
 // change something are refused when they come from another site.
 func (s *Server) Handler() (http.Handler, error) {
-	return Secure(s.EvidenceOrigin, http.NewCrossOriginProtection().Handler(s.mux))
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, fault.New(fault.Denied, "public.other-site"))
+	}))
+	return Secure(s.EvidenceOrigin, own.Handler(s.mux))
 }
 
-// adapt turns a route into an http.Handler: sign in, check the seat, run,
-// render the error.
+// adapt turns a route into an http.Handler: remember the language, sign in,
+// check the seat, run, render the error.
 func (s *Server) adapt(route Route) http.Handler {
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.rememberLang(w, r)
 		err := s.enter(route, r, func(r *http.Request) error { return route.Do(w, r) })
 		if err != nil {
 			s.fail(w, r, err)
 		}
 	})
-	if route.Act == "" && !strings.Contains(route.Pattern, "/sign-") && !strings.Contains(route.Pattern, "/demo/") && !strings.Contains(route.Pattern, "/invitation") {
-		return page // public pages neither read nor set a cookie of ours
-	}
-	return s.Sessions.Wrap(page)
 }
 
 func (s *Server) enter(route Route, r *http.Request, next func(*http.Request) error) error {
@@ -173,9 +184,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // langOf returns the language of a request: ?lang=, else the cookie of the
-// language switch, else what the browser asks for.
+// language switch, else the person's own, else what the browser asks for.
 func langOf(r *http.Request) i18n.Lang {
-	for _, want := range []string{r.URL.Query().Get("lang"), cookie(r, "lang")} {
+	for _, want := range []string{r.URL.Query().Get("lang"), cookie(r, "lang"), actorOf(r.Context()).Lang} {
 		for _, l := range i18n.Langs() {
 			if want == string(l) {
 				return l
@@ -183,6 +194,23 @@ func langOf(r *http.Request) i18n.Lang {
 		}
 	}
 	return i18n.Negotiate(r.Header.Get("Accept-Language"))
+}
+
+// rememberLang keeps a language that the visitor chose by a link, for those
+// whose browser runs no script. It is the one cookie that a public page sets.
+func (s *Server) rememberLang(w http.ResponseWriter, r *http.Request) {
+	chosen := r.URL.Query().Get("lang")
+	for _, l := range i18n.Langs() {
+		if chosen == string(l) && cookie(r, "lang") != chosen {
+			s.setLang(w, chosen)
+		}
+	}
+}
+
+func (s *Server) setLang(w http.ResponseWriter, lang string) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // a script of ours sets it too, so it is not HttpOnly
+		Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, Secure: s.Secure,
+	})
 }
 
 func cookie(r *http.Request, name string) string {

@@ -1,6 +1,20 @@
 package web
 
-import "github.com/tangkal/tangkal/internal/web/components"
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web/components"
+)
 
 // SignInPage is where staff sign in: with the key of their browser, or, in a
 // demo of made-up people, with one press.
@@ -21,26 +35,220 @@ type DemoParty struct {
 	People []DemoPerson
 }
 
-// A DemoPerson signs in by a POST to Action.
+// A DemoPerson signs in with one press.
 type DemoPerson struct {
+	ID       string // sent along, never shown
 	Name     string
 	Initials string
 	Role     string
 	Does     string // what there is to try in this chair
-	Action   string
 }
 
-// JoinPage is where an invited person makes their key.
-type JoinPage struct {
-	components.PublicPage
-	Action string // POST: name, lang, zone, public, label
-	Party  string
-	Roles  string
-	Name   string
-	Zones  []Option
-	Zone   string
-	First  bool // the first administrator, who starts this instance with Secret
-	Errors []components.FieldError
+// signInRoutes are the ways in and out, and a person's own settings. Those
+// without an act are open to whoever is not signed in.
+func (s *Server) signInRoutes() []Route {
+	return []Route{
+		{"GET /sign-in", "", s.getSignIn},
+		{"POST /sign-in", "", s.postSignIn},
+		{"POST /sign-out", "", s.postSignOut},
+		{"POST /demo/sign-in", "", s.postDemoSignIn},
+		{"GET /invitation/{secret}", "", s.getInvitation},
+		{"POST /invitation/{secret}", "", s.postInvitation},
+		{"GET /first-run", "", s.getFirstRun},
+		{"POST /first-run", "", s.postFirstRun},
+		{"GET /profile", auth.PolicyRead, s.getProfile},
+		{"POST /profile", auth.PolicyRead, s.postProfile},
+		{"POST /profile/keys", auth.PolicyRead, s.postProfileKey},
+		{"POST /profile/keys/{id}/revoke", auth.PolicyRead, s.postProfileKeyRevoke},
+		{"GET /events", auth.PolicyRead, s.events},
+	}
 }
 
-func (pg JoinPage) wrong(field string) string { return fieldError(pg.Errors, field) }
+// getSignIn: GET /sign-in?next=/path.
+func (s *Server) getSignIn(w http.ResponseWriter, r *http.Request) error {
+	return s.showSignIn(w, r, http.StatusOK, r.URL.Query().Get("next"), nil)
+}
+
+// showSignIn asks for a signature over a fresh challenge. refused says why the
+// attempt before failed.
+func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, next string, refused *fault.Error) error {
+	c, err := s.Auth.NewChallenge(r.Context())
+	if err != nil {
+		return err
+	}
+	pg := SignInPage{
+		PublicPage: s.publicPage(r, "public.signin.title", "signin"), Challenge: c.ID,
+		Nonce: base64.StdEncoding.EncodeToString(c.Nonce), Next: ownPath(next),
+	}
+	pg.Signs = true
+	if refused != nil {
+		pg.PublicPage.Failed, pg.Path = true, "/sign-in"
+		pg.Failed = pg.P.Fault(refused)
+	}
+	if s.Demo {
+		if pg.Demo, err = s.demoParties(r.Context(), pg.P); err != nil {
+			return err
+		}
+	}
+	return s.render(w, r, status, signInView(pg))
+}
+
+// postSignIn: POST /sign-in with challenge, key and signature.
+func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request) error {
+	if err := smallForm(w, r); err != nil {
+		return err
+	}
+	next := r.PostForm.Get("next")
+	signature, err := base64.StdEncoding.DecodeString(r.PostForm.Get("signature"))
+	if err != nil {
+		signature = nil // a wrong one, and answered as such
+	}
+	person, err := s.Auth.SignIn(r.Context(), r.PostForm.Get("challenge"), party.KeyID(r.PostForm.Get("key")), signature)
+	if e, ok := fault.As(err); ok && e.Kind == fault.Denied {
+		return s.showSignIn(w, r, http.StatusForbidden, next, e)
+	}
+	if err != nil {
+		return err
+	}
+	return s.begin(w, r, person, next)
+}
+
+// begin opens a session and leads to where the person wanted to go, or works.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, person party.PersonID, next string) error {
+	actor, err := auth.ActorFor(r.Context(), s.DB, person)
+	if err != nil {
+		return err
+	}
+	if err := s.Sessions.Begin(r.Context(), person); err != nil {
+		return err
+	}
+	if next = ownPath(next); next == "" {
+		next = firstPage(actor)
+	}
+	return seeOther(w, r, next)
+}
+
+// firstPage is where an actor's work is.
+func firstPage(a party.Actor) string {
+	switch {
+	case a.PartyKind == party.Platform && auth.Seat(a, auth.NoticeAnswer):
+		return "/inbox"
+	case auth.Seat(a, auth.CaseWork):
+		return "/triage"
+	case auth.Seat(a, auth.NoticeApprove) || auth.Seat(a, auth.NoticeIssue):
+		return "/approvals"
+	case auth.Seat(a, auth.NoticeRead):
+		return "/orders"
+	case auth.Seat(a, auth.PartyRead):
+		return "/organisation"
+	default:
+		return "/profile"
+	}
+}
+
+// ownPath returns next if it is a path of this site and nothing else, "" if
+// not: no other site is ever opened by signing in (CWE-601).
+func ownPath(next string) string {
+	u, err := url.ParseRequestURI(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\t\r\n") || strings.HasPrefix(next, "/sign-") || strings.HasPrefix(next, "/events") {
+		return ""
+	}
+	return next
+}
+
+// postSignOut: POST /sign-out.
+func (s *Server) postSignOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Sessions.End(r.Context()); err != nil {
+		return err
+	}
+	if s.Demo {
+		return seeOther(w, r, "/sign-in")
+	}
+	return seeOther(w, r, "/")
+}
+
+// postDemoSignIn: POST /demo/sign-in with person signs in without a key. It is
+// there in a demo alone, whose people are made up.
+func (s *Server) postDemoSignIn(w http.ResponseWriter, r *http.Request) error {
+	if !s.Demo {
+		return fault.Hidden("page")
+	}
+	if err := smallForm(w, r); err != nil {
+		return err
+	}
+	return s.begin(w, r, party.PersonID(r.PostForm.Get("person")), r.PostForm.Get("next"))
+}
+
+// demoParties are all organisations of the demo with their people, agencies
+// first.
+func (s *Server) demoParties(ctx context.Context, p *i18n.Printer) ([]DemoParty, error) {
+	all, err := party.List(ctx, s.DB)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(all, func(a, b party.Party) int {
+		return cmp.Compare(slices.Index(party.Kinds(), a.Kind), slices.Index(party.Kinds(), b.Kind))
+	})
+	var out []DemoParty
+	for _, org := range all {
+		people, err := party.People(ctx, s.DB, org.ID)
+		if err != nil {
+			return nil, err
+		}
+		d := DemoParty{Name: org.Name, Kind: p.T("web.party." + string(org.Kind)), Icon: partyIcon(org.Kind)}
+		for _, x := range people {
+			if x.Active {
+				d.People = append(d.People, DemoPerson{ID: string(x.ID), Name: x.Name, Initials: initials(x.Name), Role: roleNames(p, x.Roles), Does: does(p, org.Kind, x.Roles)})
+			}
+		}
+		if len(d.People) > 0 {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// does says what there is to try in a chair: the work of its first role.
+func does(p *i18n.Printer, kind party.Kind, roles []party.Role) string {
+	for _, role := range roles {
+		for _, key := range []string{"public.demo." + string(kind) + "." + string(role), "public.demo." + string(role)} {
+			if p.Has(key) {
+				return p.T(key)
+			}
+		}
+	}
+	return p.T("public.demo.reads")
+}
+
+// partyIcon draws a kind of organisation.
+func partyIcon(k party.Kind) string {
+	switch k {
+	case party.Platform:
+		return "building-2"
+	case party.Authority:
+		return "stamp"
+	case party.Oversight, party.Court:
+		return "scale"
+	case party.State:
+		return "globe"
+	case party.Civil, party.Helpline:
+		return "heart-handshake"
+	case party.Research:
+		return "flask-conical"
+	default:
+		return "landmark"
+	}
+}
+
+// maxSmallForm bounds the forms of staff that carry no files.
+const maxSmallForm = 256 << 10
+
+// smallForm reads a form without files into r.PostForm.
+func smallForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxSmallForm)
+	if err := r.ParseForm(); err != nil {
+		return fault.New(fault.Invalid, "public.form.kind").Because(err)
+	}
+	return nil
+}

@@ -28,6 +28,14 @@ type Page struct {
 	Zone   *time.Location // the viewer's; nil is UTC
 	Now    time.Time
 	Failed bool // an error summary stands on the page; its title says so
+
+	// LangForm is the id of a form that the language switch sends, with
+	// ?lang= at Path and a field named switch, so that what the form holds is
+	// kept without script; "" for a switch of plain links.
+	LangForm string
+	// LangPost is set on pages that came by a POST and cannot be asked for by
+	// a link: the switch sends LangForm with script too.
+	LangPost bool
 }
 
 // zone returns the viewer's zone.

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web/components"
+)
+
+// ProfilePage is a person's own: who they are here, how they read, and the
+// keys they sign with.
+type ProfilePage struct {
+	components.ConsolePage
+	Email  string
+	Lang   string
+	Zone   string
+	Zones  []Option
+	Keys   []ProfileKey
+	Saved  string
+	Errors []components.FieldError
+}
+
+func (pg ProfilePage) wrong(field string) string { return fieldError(pg.Errors, field) }
+
+// A ProfileKey is one key of the person.
+type ProfileKey struct {
+	ID      string
+	Label   string
+	Method  string // in words
+	At      time.Time
+	Revoked time.Time // zero while it stands
+}
+
+// standing are the identifiers of the keys that still sign.
+func (pg ProfilePage) standing() int {
+	n := 0
+	for _, k := range pg.Keys {
+		if k.Revoked.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// getProfile: GET /profile.
+func (s *Server) getProfile(w http.ResponseWriter, r *http.Request) error {
+	pg, err := s.profilePage(r)
+	if err != nil {
+		return err
+	}
+	if saved := s.Sessions.Pop(r.Context(), "saved"); saved != "" {
+		pg.Saved = pg.P.T("public.profile.saved." + saved)
+	}
+	return s.render(w, r, http.StatusOK, profileView(pg))
+}
+
+func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
+	ctx, actor := r.Context(), actorOf(r.Context())
+	c, err := s.console(r, "profile", "")
+	if err != nil {
+		return ProfilePage{}, err
+	}
+	c.Title = c.P.T("public.profile.title")
+	c.Crumbs = []components.Crumb{{Label: c.Title}}
+	me, err := party.GetPerson(ctx, s.DB, actor.Person)
+	if err != nil {
+		return ProfilePage{}, err
+	}
+	keys, err := party.Keys(ctx, s.DB, actor.Person)
+	if err != nil {
+		return ProfilePage{}, err
+	}
+	pg := ProfilePage{ConsolePage: c, Email: me.Email, Lang: me.Lang, Zone: me.Zone, Zones: zones(c.P, s.Clock.Now(), me.Zone)}
+	for _, k := range keys {
+		pg.Keys = append(pg.Keys, ProfileKey{ID: string(k.ID), Label: k.Label, Method: c.P.T("public.profile.method." + string(k.Method)), At: k.CreatedAt, Revoked: k.RevokedAt})
+	}
+	return pg, nil
+}
+
+// postProfile: POST /profile with lang and zone.
+func (s *Server) postProfile(w http.ResponseWriter, r *http.Request) error {
+	if err := smallForm(w, r); err != nil {
+		return err
+	}
+	lang, zone := r.PostForm.Get("lang"), r.PostForm.Get("zone")
+	err := s.Auth.UpdateOwn(r.Context(), actorOf(r.Context()), lang, zone)
+	if err == nil {
+		s.setLang(w, lang)
+		return s.profileSaved(w, r, "settings")
+	}
+	pg, perr := s.profilePage(r)
+	if perr != nil {
+		return perr
+	}
+	if pg.Errors, err = fieldErrors(pg.P, err, map[string]string{"/lang": "lang", "/zone": "zone"}); err != nil {
+		return err
+	}
+	pg.Lang, pg.Zone, pg.Failed = lang, zone, true
+	return s.render(w, r, http.StatusUnprocessableEntity, profileView(pg))
+}
+
+func (s *Server) profileSaved(w http.ResponseWriter, r *http.Request, what string) error {
+	s.Sessions.Put(r.Context(), "saved", what)
+	return seeOther(w, r, "/profile")
+}
+
+// postProfileKey: POST /profile/keys with public (base64, 32 bytes) and label
+// enrols a key that the browser made. A script asks with Accept: */* and gets
+// an empty answer; a form is led back to its page.
+func (s *Server) postProfileKey(w http.ResponseWriter, r *http.Request) error {
+	if err := smallForm(w, r); err != nil {
+		return err
+	}
+	public, err := base64.StdEncoding.DecodeString(r.PostForm.Get("public"))
+	if err != nil || len(public) == 0 {
+		return fault.New(fault.Invalid, "public.join.nokey")
+	}
+	if _, err := s.Auth.EnrolKey(r.Context(), actorOf(r.Context()), public, r.PostForm.Get("label")); err != nil {
+		return err
+	}
+	if r.Header.Get("Accept") == "*/*" {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return s.profileSaved(w, r, "key")
+}
+
+// postProfileKeyRevoke: POST /profile/keys/{id}/revoke.
+func (s *Server) postProfileKeyRevoke(w http.ResponseWriter, r *http.Request) error {
+	actor := actorOf(r.Context())
+	if err := s.Auth.RevokeKey(r.Context(), actor, actor.Person, party.KeyID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	return s.profileSaved(w, r, "revoked")
+}
