@@ -44,26 +44,36 @@ type Instance struct {
 
 // A Plan says how much is told. Its zero value is the whole demonstration.
 type Plan struct {
-	Seed  uint64 // equal seeds tell equal stories; identifiers and keys differ
-	Share int    // percent of it, at least one of each kind; 0 means all
-	Tick  func(done, all int)
+	Seed  uint64              // equal seeds tell equal stories; identifiers and keys differ
+	Share int                 // percent of it, at least one of each kind; 0 means all
+	Ready func()              // called once all that is going on now is there; may be nil
+	Tick  func(done, all int) // called as the telling goes on; may be nil
 }
 
-// Tell tells the ninety days up to the present, in the order in which things
-// happened, and then gives the clock back to the machine. It costs some ten
-// seconds, so that a server may answer meanwhile: whoever looks sees the
-// exchange as it was on some earlier day, whole and true, and whoever acts does
-// so on that day.
+// Tell tells what is going on now, and then the ninety days before it, in the
+// order in which things happened. The whole costs some ten seconds, the present
+// about two, so that a server may answer meanwhile if its requests go through
+// Clock.Around; nothing else that acts by itself may run before Tell returns.
 func Tell(ctx context.Context, in Instance, cast *Cast, p Plan) error {
-	now := in.Clock.most
-	w := &world{Instance: in, cast: cast, begin: now.AddDate(0, 0, -Days), now: now, seed: p.Seed}
 	if p.Share <= 0 || p.Share > 100 {
 		p.Share = 100
 	}
-	if err := w.tell(ctx, append(w.history(p.Share), w.present(p.Share)...), p.Tick); err != nil {
-		return fmt.Errorf("tell the stories: %w", err)
+	now := in.Clock.made
+	w := &world{Instance: in, cast: cast, begin: now.AddDate(0, 0, -Days), now: now, seed: p.Seed}
+	defer in.Clock.present()
+	first, present, history := w.first(), w.present(p.Share), w.history(p.Share)
+	w.count(p.Tick, first, present, history)
+	for _, part := range [][]*story{first, present} {
+		if err := w.tell(ctx, part); err != nil {
+			return fmt.Errorf("tell the present: %w", err)
+		}
 	}
-	in.Clock.Release()
+	if p.Ready != nil {
+		p.Ready()
+	}
+	if err := w.tell(ctx, history); err != nil {
+		return fmt.Errorf("tell the past: %w", err)
+	}
 	return nil
 }
 
@@ -73,4 +83,20 @@ type world struct {
 	cast       *Cast
 	begin, now time.Time
 	seed       uint64
+	told       func(scenes int)
+}
+
+// count prepares telling how far it is.
+func (w *world) count(tick func(done, all int), parts ...[]*story) {
+	done, all := 0, 0
+	for _, part := range parts {
+		for _, s := range part {
+			all += len(s.scenes)
+		}
+	}
+	w.told = func(scenes int) {
+		if done += scenes; tick != nil {
+			tick(done, all)
+		}
+	}
 }

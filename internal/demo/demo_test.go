@@ -76,7 +76,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = demo.Tell(t.Context(), in, cast, demo.Plan{Tick: func(done, all int) {
+	err = demo.Tell(t.Context(), in, cast, demo.Plan{Ready: func() { t.Logf("the present after %v", time.Since(start)) }, Tick: func(done, all int) {
 		if done == all {
 			t.Logf("%d of %d scenes at %v", done, all, time.Since(start))
 		}

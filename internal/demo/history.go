@@ -45,6 +45,21 @@ func (w *world) history(share int) []*story {
 	return out
 }
 
+// first is the first notice of each issuer, on the first day: an organisation's
+// sealing key is made with it, and seals nothing older.
+func (w *world) first() []*story {
+	var out []*story
+	for name, tell := range map[string]func(*story){
+		"first order": (*story).complied, "first referral": (*story).referred,
+		"first referral of a partner": (*story).partner, "first European order": (*story).european,
+	} {
+		s := w.new(name, 0, w.begin.Add(time.Hour))
+		tell(s)
+		out = append(out, s)
+	}
+	return out
+}
+
 // morning returns a time at work between the first day and two days ago. The
 // last weeks are busier than the first.
 func (w *world) morning(s *story) time.Time {

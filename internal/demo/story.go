@@ -128,19 +128,15 @@ const (
 	atOnce   = 6
 )
 
-// tell plays all stories in the order of time.
-func (w *world) tell(ctx context.Context, stories []*story, tick func(done, all int)) error {
+// tell plays stories in the order of time, from the first day on.
+func (w *world) tell(ctx context.Context, stories []*story) error {
 	q := make(queue, 0, len(stories))
-	all, done := 0, 0
 	for _, s := range stories {
-		if len(s.scenes) == 0 {
-			continue
-		}
 		s.at = s.begins.Add(s.scenes[0].after)
 		q = append(q, s)
-		all += len(s.scenes)
 	}
 	heap.Init(&q)
+	w.Clock.rewind(w.begin)
 	for q.Len() > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -149,17 +145,20 @@ func (w *world) tell(ctx context.Context, stories []*story, tick func(done, all 
 		if err != nil {
 			return err
 		}
-		done += n
-		if tick != nil {
-			tick(done, all)
-		}
+		w.told(n)
 	}
-	w.Clock.Set(w.now)
-	return w.settleAll(ctx, true)
+	return nil
 }
 
-// tick plays every scene that falls into the next stretch of time.
+// tick plays every scene that falls into the next stretch of time, while no
+// visitor acts. What visitors have done since the last one is settled first, at
+// the machine's time.
 func (w *world) tick(ctx context.Context, q *queue) (int, error) {
+	w.Clock.hush()
+	defer w.Clock.present()
+	if err := w.settleAll(ctx, false); err != nil {
+		return 0, err
+	}
 	from := (*q)[0].at
 	length := oldTick
 	if from.After(w.now.Add(-lastDays)) {
@@ -170,25 +169,8 @@ func (w *world) tick(ctx context.Context, q *queue) (int, error) {
 	for q.Len() > 0 && (*q)[0].at.Before(end) {
 		now = append(now, heap.Pop(q).(*story)) //nolint:forcetypeassert // ours
 	}
-	w.Clock.Set(from)
-	w.Clock.creep(length / time.Duration(12*len(now)+40))
-	sweep := false
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, s := range now {
-		sc := s.scenes[s.next]
-		sweep = sweep || sc.sweep
-		g.Go(func() error {
-			if err := sc.play(gctx); err != nil {
-				return fmt.Errorf("%s, scene %d: %w", s.name, s.next, err)
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return 0, err
-	}
-	if err := w.settleAll(ctx, sweep); err != nil {
+	w.Clock.stand(from, length/time.Duration(12*len(now)+40))
+	if err := w.play(ctx, now); err != nil {
 		return 0, err
 	}
 	for _, s := range now {
@@ -203,6 +185,27 @@ func (w *world) tick(ctx context.Context, q *queue) (int, error) {
 	return len(now), nil
 }
 
+// play plays the next scene of each story, side by side.
+func (w *world) play(ctx context.Context, now []*story) error {
+	sweep := false
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, s := range now {
+		sc := s.scenes[s.next]
+		sweep = sweep || sc.sweep
+		g.Go(func() error {
+			if err := sc.play(gctx); err != nil {
+				return fmt.Errorf("%s, scene %d: %w", s.name, s.next, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return w.settleAll(ctx, sweep)
+}
+
 // settleAll lets follow what follows: entries get their place, issued notices
 // leave, and what fell due is put on record.
 func (w *world) settleAll(ctx context.Context, sweep bool) error {
@@ -214,7 +217,7 @@ func (w *world) settleAll(ctx context.Context, sweep bool) error {
 		return err
 	}
 	if sweep {
-		if err := w.Notice.Sweep(ctx, w.Clock.Peek()); err != nil {
+		if err := w.Notice.Sweep(ctx, w.Clock.peek()); err != nil {
 			return err
 		}
 	}
@@ -390,7 +393,7 @@ func (s *story) answer(kind, last notes.AnswerKind) func(ctx context.Context) er
 
 // row is an answer with what its kind needs.
 func (s *story) row(n int, kind notes.AnswerKind) notes.Row {
-	now := s.Clock.Peek().Truncate(time.Second)
+	now := s.Clock.peek().Truncate(time.Second)
 	r := notes.Row{N: n, Answer: kind}
 	switch kind {
 	case notes.Removed, notes.AccountSuspended:
