@@ -54,6 +54,8 @@ type App struct {
 	// Prelude, if set, runs while the server answers already and before anything
 	// else works: the demonstration makes its data in it.
 	Prelude func(ctx context.Context) error
+	// Around, if set, stands around every request.
+	Around func(http.Handler) http.Handler
 
 	stopping chan struct{} // closed when the server begins to stop
 }
@@ -173,7 +175,7 @@ func (a *App) openRooms(context.Context) (err error) {
 		},
 	})
 	a.Notice = notice.New(notice.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
 	})
 	a.Feed.Subscribe(a.Casework.OnReport())
 	for _, s := range a.Notice.Subscriptions() {
@@ -240,6 +242,9 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	handler, err := a.Handler()
 	if err != nil {
 		return err
+	}
+	if a.Around != nil {
+		handler = a.Around(handler)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
