@@ -23,17 +23,20 @@ import (
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/vault"
+	"github.com/tangkal/tangkal/internal/view"
 )
 
 // Deps are what the API stands on.
 type Deps struct {
 	DB        *db.DB
+	Feed      *feed.Feed
 	Clock     clock.Clock
 	Vault     *vault.Vault // seals what is kept for repeated requests
 	Auth      *auth.Auth
@@ -59,6 +62,7 @@ type server struct {
 	mux    *http.ServeMux
 	routes []route
 	cross  *http.CrossOriginProtection
+	public view.Cache
 	spec   map[i18n.Lang][]byte // the OpenAPI document, as JSON
 	page   map[i18n.Lang][]byte // the human page
 }
@@ -115,14 +119,18 @@ func (s *server) handler() http.Handler {
 }
 
 // schemaName names a type of the contract. Those of package notes are the
-// signed documents', and say so; ours need not say that they are bodies.
+// signed documents', those of view the public figures', and say so; ours need
+// not say that they are bodies.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if strings.HasSuffix(t.PkgPath(), "/tangkal/notes") {
+	switch {
+	case strings.HasSuffix(t.PkgPath(), "/tangkal/notes"):
 		return "Document" + name
+	case strings.HasSuffix(t.PkgPath(), "/internal/view"):
+		return "Public" + name
 	}
 	return strings.ReplaceAll(name, "Body", "")
 }

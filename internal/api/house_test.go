@@ -103,7 +103,7 @@ func start(t testing.TB, d *db.DB) *house {
 	h.sessions = a.NewSessions(false)
 	h.server = newServer(Deps{
 		DB: d, Clock: now, Vault: v, Auth: a, Packs: packs, Platforms: platforms, Outbox: box, Reports: reports, Cases: cases,
-		Notices: notices, Log: log, Sessions: h.sessions, BaseURL: "http://localhost",
+		Notices: notices, Feed: h.feed, Log: log, Sessions: h.sessions, BaseURL: "http://localhost",
 	})
 	h.settle(t)
 	srv := httptest.NewServer(h.sessions.Wrap(h.server.handler()))

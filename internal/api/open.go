@@ -12,6 +12,7 @@ import (
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/view"
 )
 
 // PolicySummary is a pack in a list.
@@ -141,15 +142,20 @@ func entryOf(by party.Actor, e feed.Entry) entryBody {
 	return out
 }
 
+type feedInput struct {
+	Paging
+	Wait int `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for news while there are none"`
+}
+
 // listFeed: GET /feed: what one's organisation may know of, in the order in
 // which it happened. The last next is where to go on later.
-func (s *server) listFeed(ctx context.Context, in *Paging) (*listOut[entryBody], error) {
+func (s *server) listFeed(ctx context.Context, in *feedInput) (*listOut[entryBody], error) {
 	by := auth.Actor(ctx)
 	after, err := number(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := feed.After(ctx, s.DB, string(by.Party), after, in.Limit)
+	rows, err := s.newsAfter(ctx, by, after, in)
 	if err != nil {
 		return nil, err
 	}
@@ -157,5 +163,36 @@ func (s *server) listFeed(ctx context.Context, in *Paging) (*listOut[entryBody],
 	if len(rows) > 0 {
 		next = strconv.FormatInt(rows[len(rows)-1].Seq, 10)
 	}
-	return pageOf(in, rows, next, func(e feed.Entry) entryBody { return entryOf(by, e) }), nil
+	return pageOf(&in.Paging, rows, next, func(e feed.Entry) entryBody { return entryOf(by, e) }), nil
+}
+
+// newsAfter returns the entries after a cursor, waiting for the first as long
+// as the caller wants to.
+func (s *server) newsAfter(ctx context.Context, by party.Actor, after int64, in *feedInput) ([]feed.Entry, error) {
+	wake, stop := s.Feed.Sequenced().Listen()
+	defer stop()
+	over := time.NewTimer(time.Duration(in.Wait) * time.Second)
+	defer over.Stop()
+	for {
+		rows, err := feed.After(ctx, s.DB, string(by.Party), after, in.Limit)
+		if err != nil || len(rows) > 0 || in.Wait == 0 {
+			return rows, err
+		}
+		select {
+		case <-wake:
+		case <-over.C:
+			return feed.After(ctx, s.DB, string(by.Party), after, in.Limit) // another node may have sequenced
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// summary: GET /transparency/summary, public: the public figures.
+func (s *server) summary(ctx context.Context, _ *struct{}) (*one[view.Figures], error) {
+	f, err := s.public.Public(ctx, s.DB, s.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	return answer(f), nil
 }

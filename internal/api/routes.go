@@ -189,6 +189,7 @@ func (s *server) openRoutes() []route {
 		on(s, "GET", "/policies/{code}/{version}", public, "policies.get", s.getPolicy),
 		on(s, "GET", "/policies/{code}/{version}/diff", public, "policies.diff", s.diffPolicies),
 		on(s, "GET", "/platforms", public, "platforms.list", s.listPlatforms),
+		on(s, "GET", "/transparency/summary", public, "transparency.summary", s.summary),
 		on(s, "GET", "/feed", signedIn, "feed.list", s.listFeed),
 	}
 }
