@@ -119,7 +119,7 @@ func Rules() []Rule {
 		{Act: NoticeReturn, Kinds: deciders, Roles: []party.Role{party.Officer}, Relation: Issuer, Fresh: true},
 		{Act: NoticeIssue, Kinds: deciders, Roles: []party.Role{party.Officer}, Relation: Issuer, Fresh: true},
 		{Act: NoticeWithdraw, Kinds: deciders, Roles: []party.Role{party.Approver, party.Officer}, Relation: Issuer},
-		{Act: NoticeWithdraw, Kinds: deciders, Roles: caseStaff, Relation: Proposer},
+		{Act: NoticeWithdraw, Kinds: deciders, Roles: caseStaff, Relation: Own}, // until it is issued
 		{Act: NoticeVerify, Kinds: deciders, Roles: caseStaff, Relation: Issuer},
 		{Act: NoticeVerify, Kinds: deciders, Roles: caseStaff, Relation: Proposer},
 		{Act: NoticeDeem, Kinds: deciders, Roles: []party.Role{party.Approver, party.Officer}, Relation: Issuer},

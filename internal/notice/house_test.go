@@ -190,26 +190,13 @@ func (h *house) ready(t tb, links int, measure notes.NoticeKind) casework.ID {
 	return h.readyWith(t, measure, all...)
 }
 
-func (h *house) asKind(t tb, kind party.Kind) {
-	t.Helper()
-	if h.agency.Kind == party.Agency {
-		return
-	}
-	h.write(t, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE parties SET kind = $2 WHERE id = $1`, h.agency.ID, kind)
-		return err
-	})
-}
-
 func (h *house) readyWith(t tb, measure notes.NoticeKind, links ...string) casework.ID {
 	t.Helper()
 	// A report goes to an agency; an authority that does everything itself has
 	// its cases by other ways, which the room of cases shows.
-	h.asKind(t, party.Agency)
 	rec, err := h.reports.Submit(t.Context(), report.Submission{Channel: report.Web, Locations: links, Category: report.Recruitment, Lang: "id", Agency: h.agency.Code})
 	must(t, err)
 	h.drain(t)
-	h.asKind(t, h.agency.Kind)
 	cases, err := h.cases.OfReport(t.Context(), h.ratna, rec.ReportID)
 	must(t, err)
 	if len(cases) != 1 {

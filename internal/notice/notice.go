@@ -241,7 +241,10 @@ func New(d Deps) *Room {
 // object is n as far as rights depend on it. The issuer knows of a notice once
 // the proposer has approved it, the addressee once it was sent.
 func (r *Room) object(n Notice, acted []party.PersonID) auth.Object {
-	o := auth.Object{What: "notice", Owner: n.Proposer, Proposer: n.Proposer, Acted: acted}
+	o := auth.Object{What: "notice", Proposer: n.Proposer, Acted: acted}
+	if n.IssuedAt.IsZero() {
+		o.Owner = n.Proposer // what is issued is the issuer's
+	}
 	if n.Issuer == n.Proposer || !slices.Contains([]Life{Draft, Proposed}, n.Life) {
 		o.Issuer = n.Issuer
 	}

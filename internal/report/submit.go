@@ -125,8 +125,9 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// takers are the kinds of party that a report can be routed to.
-var takers = []party.Kind{party.Agency, party.Helpline, party.LawEnforcement}
+// takers are the kinds of party that a report can be routed to. An authority
+// is one only where a pack names it, as where one body does everything.
+var takers = []party.Kind{party.Agency, party.Helpline, party.LawEnforcement, party.Authority}
 
 // An Agency is who a reporter may choose.
 type Agency struct {
@@ -136,7 +137,7 @@ type Agency struct {
 
 // Agencies returns who takes reports here, by name.
 func (r *Room) Agencies(ctx context.Context) ([]Agency, error) {
-	all, err := takersOf(ctx, r.db)
+	all, err := r.takers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +148,19 @@ func (r *Room) Agencies(ctx context.Context) ([]Agency, error) {
 	return out, nil
 }
 
-func takersOf(ctx context.Context, q db.Reader) ([]party.Party, error) {
-	all, err := party.List(ctx, q, takers...)
-	return slices.DeleteFunc(all, func(p party.Party) bool { return !p.Active }), err
+// takers returns the active parties that a report can be routed to.
+func (r *Room) takers(ctx context.Context) ([]party.Party, error) {
+	named := map[string]bool{}
+	for _, pack := range r.packs.All() {
+		named[string(pack.Routing.Default)] = true
+		for _, rule := range pack.Routing.Rules {
+			named[string(rule.To)] = true
+		}
+	}
+	all, err := party.List(ctx, r.db, takers...)
+	return slices.DeleteFunc(all, func(p party.Party) bool {
+		return !p.Active || p.Kind == party.Authority && !named[p.Code]
+	}), err
 }
 
 // route chooses the agency: the pack's rules for the jurisdiction, the first
@@ -158,7 +169,7 @@ func takersOf(ctx context.Context, q db.Reader) ([]party.Party, error) {
 // oldest agency of its jurisdiction, then of all: a report is never refused
 // because a rule is out of date.
 func (r *Room) route(ctx context.Context, c *fault.Checker, s Submission, locations []found, now time.Time) (party.Party, error) {
-	all, err := takersOf(ctx, r.db)
+	all, err := r.takers(ctx)
 	if err != nil {
 		return party.Party{}, err
 	}
