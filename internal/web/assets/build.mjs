@@ -42,7 +42,20 @@ const classes = (selector) => selector.flatMap((c) => {
   return [];
 });
 
+// picture writes a drawing that the stylesheet holds as a data: address to a
+// file of its own, for the content security policy loads pictures from files
+// alone, and returns its versioned address (static.URL).
+const picture = (address) => {
+  const [, svg] = /^data:image\/svg\+xml;utf8,([\s\S]*)$/.exec(address) ?? [];
+  if (!svg) return address;
+  const data = decodeURIComponent(svg);
+  const sum = createHash('sha256').update(data).digest('hex').slice(0, 12);
+  write(`css-${sum}.svg`, data);
+  return `css-${sum}.svg?v=${sum}`;
+};
+
 const css = () => {
+  fs.readdirSync(out).filter((f) => /^css-.*\.svg$/.test(f)).forEach((f) => fs.rmSync(path.join(out, f)));
   const file = path.join(out, 'tangkal.css');
   const cli = path.join(modules, '@tailwindcss/cli/dist/index.mjs');
   execFileSync(process.execPath, [cli, '-i', path.join(here, 'tangkal.css'), '-o', file], { stdio: ['ignore', 'ignore', 'inherit'], cwd: here });
@@ -55,6 +68,7 @@ const css = () => {
     targets: { chrome: 111 << 16, firefox: 128 << 16, safari: (16 << 16) | (4 << 8) },
     visitor: {
       Selector: (selector) => (gone(selector) ? [] : selector),
+      Url: (u) => ({ ...u, url: picture(u.url) }),
     },
   });
   fs.writeFileSync(file, code);
