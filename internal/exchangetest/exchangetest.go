@@ -35,6 +35,7 @@ type Exchange struct {
 	URL      string // of the pages and the API
 	Evidence string // origin of evidence
 	Clock    clock.Clock
+	Config   app.Config // what another process needs to serve the same data
 	cast     map[string]*Person
 }
 
@@ -104,25 +105,7 @@ func Each(t *testing.T, f func(t *testing.T, x *Exchange)) {
 // StartOn starts a server over the database at dbURL with the given clock.
 func StartOn(t testing.TB, dbURL string, c clock.Clock) *Exchange {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	x := &Exchange{
-		URL: fmt.Sprintf("http://localhost:%d", port), Evidence: fmt.Sprintf("http://evidence.localhost:%d", port),
-		Clock: c, cast: map[string]*Person{},
-	}
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	x.App, err = app.Open(t.Context(), app.Config{
-		Data: t.TempDir(), DB: dbURL, Listen: l.Addr().String(), PublicURL: x.URL, EvidenceOrigin: x.Evidence,
-		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true,
-		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, AllowPorts: AnyPort(),
-	}, c, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.seed(t)
+	x, l := open(t, dbURL, c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- x.App.Run(ctx, l) }()
@@ -134,6 +117,47 @@ func StartOn(t testing.TB, dbURL string, c clock.Clock) *Exchange {
 		x.App.Close()
 	})
 	return x
+}
+
+// Prepare makes the data of a server over the database at dbURL, with an API
+// key for each of the cast, and closes it, so that another process can serve
+// it as Config says. App is closed then.
+func Prepare(t testing.TB, dbURL string) *Exchange {
+	t.Helper()
+	x, l := open(t, dbURL, clock.System{})
+	for _, p := range x.cast {
+		p.WithAPIKey(t)
+	}
+	x.App.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// open opens an instance for a free port and seeds it.
+func open(t testing.TB, dbURL string, c clock.Clock) (*Exchange, net.Listener) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	x := &Exchange{
+		URL: fmt.Sprintf("http://localhost:%d", port), Evidence: fmt.Sprintf("http://evidence.localhost:%d", port),
+		Clock: c, cast: map[string]*Person{},
+	}
+	x.Config = app.Config{
+		Data: t.TempDir(), DB: dbURL, Listen: l.Addr().String(), PublicURL: x.URL, EvidenceOrigin: x.Evidence,
+		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true,
+		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, AllowPorts: AnyPort(),
+	}
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if x.App, err = app.Open(t.Context(), x.Config, c, log); err != nil {
+		t.Fatal(err)
+	}
+	x.seed(t)
+	return x, l
 }
 
 // AnyPort lists the ports that test servers listen on.
@@ -190,13 +214,20 @@ func (x *Exchange) seed(t testing.TB) {
 	}
 }
 
-// As returns a member of the cast, signed in.
-func (x *Exchange) As(t testing.TB, name string) *Person {
+// Cast returns a member of the cast who has not signed in and works by API.
+func (x *Exchange) Cast(t testing.TB, name string) *Person {
 	t.Helper()
 	p, ok := x.cast[name]
 	if !ok {
 		t.Fatalf("nobody in the cast is called %q", name)
 	}
+	return p
+}
+
+// As returns a member of the cast, signed in.
+func (x *Exchange) As(t testing.TB, name string) *Person {
+	t.Helper()
+	p := x.Cast(t, name)
 	if p.Browser == nil {
 		p.signIn(t)
 	}
