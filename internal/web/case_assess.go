@@ -421,6 +421,7 @@ func (s *Server) assessAgain(w http.ResponseWriter, r *http.Request, f assessFor
 	if err != nil {
 		return err
 	}
+	f.Base = baseOf(v, f)
 	pane, err := s.assessPane(ctx, by, pg.Page, v, f)
 	if err != nil {
 		return err
@@ -440,6 +441,18 @@ func (s *Server) assessAgain(w http.ResponseWriter, r *http.Request, f assessFor
 	pg.Case.Assess, pg.Case.Opinion, pg.Case.Sign, pg.Case.Record = pane, nil, nil, nil
 	pg.Failed = true
 	return s.render(w, r, statusOf(e.Kind), triageView(pg))
+}
+
+// baseOf is the version that a form goes on from: its own if it was kept before
+// something else stood in the way.
+func baseOf(v casework.View, f assessForm) int {
+	if n := len(v.Assessments); n > 0 {
+		last := v.Assessments[n-1]
+		if sameAssessment(f.assessment(territoryOf(v.Case), last.Reasons.Binding), last.Assessment) {
+			return last.Version
+		}
+	}
+	return f.Base
 }
 
 // conflictOf lists the questions that two forms answer differently.

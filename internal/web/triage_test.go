@@ -230,7 +230,8 @@ func TestAnEmptyQueueIsGoodNews(t *testing.T) {
 	d.get(t, "/triage?lang=id").want(t, http.StatusOK, "Antrean kosong. Istirahatlah.")
 	d.get(t, "/triage?lang=en").want(t, http.StatusOK, "The queue is empty. Take a rest.")
 	d.get(t, "/triage?lang=en&platform=ruangsuara").want(t, http.StatusOK, "Nothing matches")
-	d.post(t, "/break", nil).want(t, http.StatusOK, "Enjoy your break")
+	d.post(t, "/break", nil).want(t, http.StatusOK)
+	d.get(t, "/break?lang=id").want(t, http.StatusOK, "Selamat beristirahat")
 }
 
 func TestTheDeskBelongsToThoseWhoDecideOnCases(t *testing.T) {
