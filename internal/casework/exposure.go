@@ -26,8 +26,9 @@ const (
 type Exposure struct {
 	Visible time.Duration // today, in the person's time zone
 	Limit   time.Duration
-	Full    bool // the day's limit is reached: only light work is offered
-	Break   bool // a break is due: 20 min visible or 50 min of review in a row
+	Full    bool          // the day's limit is reached: only light work is offered
+	Break   bool          // a break is due: 20 min visible or 50 min of review in a row
+	BreakIn time.Duration // at the latest, as long as work goes on; 0 once a break is due
 }
 
 // streak is a row of exposures.
@@ -70,8 +71,10 @@ func (r *Room) Exposure(ctx context.Context, by party.Actor) (Exposure, error) {
 func (s streak) exposure(now time.Time) Exposure {
 	e := Exposure{Visible: time.Duration(s.visible) * time.Second, Limit: exposureADay}
 	e.Full = e.Visible >= e.Limit
+	e.BreakIn = streakVisible
 	if !s.last.IsZero() && now.Sub(s.last) < breakIs {
-		e.Break = time.Duration(s.streakVisible)*time.Second >= streakVisible || now.Sub(s.from) >= streakReview
+		e.BreakIn = max(0, min(streakVisible-time.Duration(s.streakVisible)*time.Second, streakReview-now.Sub(s.from)))
+		e.Break = e.BreakIn == 0
 	}
 	return e
 }
