@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tangkal/tangkal/internal/admin"
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/vault"
+)
+
+// place is where an instance keeps its things, as "serve" has it.
+type place struct {
+	Data string          `help:"Directory for the database (SQLite), evidence and the instance key." default:"tangkal-data" env:"TANGKAL_DATA" type:"path"`
+	DB   string          `name:"db" help:"Database: sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data directory." env:"TANGKAL_DB"`
+	File kong.ConfigFlag `name:"config" help:"YAML file with these options, one a line." placeholder:"FILE"`
+}
+
+// url returns the database's address.
+func (p place) url() string {
+	if p.DB != "" {
+		return p.DB
+	}
+	return "sqlite:" + filepath.Join(p.Data, "tangkal.db")
+}
+
+// vault returns where evidence and key lie.
+func (p place) vault() vault.Config {
+	return vault.Config{Dir: filepath.Join(p.Data, "vault"), KeyFile: filepath.Join(p.Data, "instance.key")}
+}
+
+// open opens a database that this program's version has made already.
+func (p place) open(ctx context.Context) (*db.DB, error) {
+	d, err := db.Open(ctx, p.url())
+	if err != nil {
+		return nil, err
+	}
+	pending, err := d.Pending(ctx)
+	if err == nil && len(pending) > 0 {
+		err = fmt.Errorf("the database lacks %d migrations: run \"tangkal migrate\" or start the server once", len(pending))
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// An office is what administration needs, opened.
+type office struct {
+	db   *db.DB
+	auth *auth.Auth
+	desk admin.Desk
+	by   party.Actor
+}
+
+// acting names who acts; everything that is done is recorded under that name.
+type acting struct {
+	As string `help:"E-mail address of the administrator in whose name this is done and recorded." required:"" env:"TANGKAL_AS" placeholder:"EMAIL"`
+}
+
+// office opens the place for administration; as "" leaves nobody acting.
+func (p place) office(sh *shell, as string) (*office, error) {
+	d, err := p.open(sh.ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, err := vault.Open(p.vault())
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	f := feed.New(d, clock.System{}, sh.log)
+	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), desk: admin.Desk{DB: d, Feed: f}}
+	if as == "" {
+		return o, nil
+	}
+	person, err := party.ByEmail(sh.ctx, d, as)
+	if err == nil {
+		o.by, err = auth.ActorFor(sh.ctx, d, person.ID)
+	}
+	if fault.Of(err) == fault.NotFound {
+		err = fmt.Errorf("nobody here has the address %s", as)
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// in does something in the opened office and closes it again.
+func (p place) in(sh *shell, as string, do func(o *office) error) error {
+	o, err := p.office(sh, as)
+	if err != nil {
+		return err
+	}
+	defer o.db.Close()
+	return do(o)
+}
+
+var errNoPeople = errors.New("nobody has an account yet: give --admin-name and --admin-email to invite the first administrator")

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tangkal/tangkal/internal/app"
+	"github.com/tangkal/tangkal/internal/clock"
+)
+
+// serveCmd runs an exchange.
+type serveCmd struct {
+	app.Config `embed:""`
+	File       kong.ConfigFlag `name:"config" help:"YAML file with these options, one a line." placeholder:"FILE"`
+	Check      bool            `help:"Check the configuration, print what holds, and stop."`
+}
+
+// Help shows by example.
+func (serveCmd) Help() string {
+	return `Examples:
+
+  One machine, SQLite, behind a proxy that ends TLS:
+    tangkal serve --public-url https://tangkal.example --evidence-origin https://evidence.tangkal.example
+
+  With TLS of its own and PostgreSQL:
+    tangkal serve --listen :443 --tls-cert chain.pem --tls-key key.pem --db postgres://tangkal@db/tangkal \
+      --public-url https://tangkal.example --evidence-origin https://evidence.tangkal.example
+
+  From a file, tangkal.yaml:
+    listen: 127.0.0.1:8080
+    public-url: https://tangkal.example
+    evidence-origin: https://evidence.tangkal.example
+  tangkal serve --config tangkal.yaml --check
+
+On the first run, while nobody has an account, an address and a one-time secret are printed: whoever enters it becomes
+the first administrator. Evidence is served from another host name of the same server, so that hostile material never
+runs on the origin of the pages. Stop it with Ctrl+C or SIGTERM: requests in flight are finished.`
+}
+
+// Run serves until the command is told to stop.
+func (c *serveCmd) Run(sh *shell) error {
+	if err := c.Validate(); err != nil {
+		return usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
+	}
+	if c.Check {
+		for _, s := range c.Settings() {
+			fmt.Fprintf(sh.stdout, "%s: %s\n", s.Name, s.Value)
+		}
+		return nil
+	}
+	l, err := listen(sh, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close() //nolint:errcheck // closed by the server already, or nothing was served
+	a, err := app.Open(sh.ctx, c.Config, clock.System{}, sh.log)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	secret, err := a.Auth.FirstRun(sh.ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(sh.stdout, "Tangkal answers on %s (%s)\n", a.Config.PublicURL, l.Addr())
+	if secret != "" {
+		fmt.Fprintf(sh.stdout, "Nobody has an account yet. Become the first administrator within 24 hours:\n  open    %s%s\n  secret  %s\n", a.Config.PublicURL, firstRunPath, secret)
+	}
+	return a.Run(sh.ctx, l)
+}
+
+// firstRunPath is the page that asks for the first-run secret.
+const firstRunPath = "/first-run"
+
+// listen opens the address and says what to do when it is taken.
+func listen(sh *shell, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(sh.ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program: stop that one, or choose another address with --listen", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s may not be opened by this user: choose a port from 1024 on with --listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
