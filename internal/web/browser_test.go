@@ -6,68 +6,23 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/web/browsertest"
 	"github.com/tangkal/tangkal/internal/web/components"
 	"github.com/tangkal/tangkal/internal/web/static"
 )
 
-// browser starts Chromium with a page of its own. Machines without one skip
-// the test, except in CI.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("no chromium on this machine")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(ctx)
-	t.Cleanup(closeTab)
-	ctx, late := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(late)
-	return ctx
-}
-
-// complaints gathers what the page's console says is wrong.
-func complaints(ctx context.Context) func() []string {
-	var mu sync.Mutex
-	var said []string
-	add := func(s string) {
-		mu.Lock()
-		defer mu.Unlock()
-		said = append(said, s)
-	}
-	chromedp.ListenTarget(ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			add(e.ExceptionDetails.Error())
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.APITypeError {
-				add(fmt.Sprint(string(e.Args[0].Value), e.Args[0].Description))
-			}
-		}
-	})
-	return func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return append([]string(nil), said...)
-	}
-}
+func TestMain(m *testing.M) { browsertest.Main(m) }
 
 // desk serves one console page with an htmx button, behind the real headers.
 func desk(t *testing.T) *httptest.Server {
@@ -107,8 +62,8 @@ func at(s *httptest.Server) string {
 
 func TestTheConsoleWorksUnderItsPolicy(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
-	wrong := complaints(ctx)
+	p := browsertest.Open(t, browsertest.View{})
+	ctx, wrong := p.Context, p.Complaints
 	var came, answer, revealed, hidden string
 	var open bool
 	space := func(kind string) chromedp.Action {
@@ -140,7 +95,7 @@ func TestTheConsoleWorksUnderItsPolicy(t *testing.T) {
 
 func TestTextNeverBecomesCode(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
+	ctx := browsertest.Open(t, browsertest.View{}).Context
 	var html, code, worker string
 	try := func(js string, out *string) chromedp.Action {
 		return chromedp.Evaluate(`(() => { try { `+js+`; return "done" } catch (e) { return e.name } })()`, out)
@@ -162,7 +117,7 @@ func TestTextNeverBecomesCode(t *testing.T) {
 
 func TestABrowserKeySignsADigestAndCannotBeTaken(t *testing.T) {
 	t.Parallel()
-	ctx := browser(t)
+	ctx := browsertest.Open(t, browsertest.View{}).Context
 	digest := sha256.Sum256([]byte("tangkal/notice/v1\n{}"))
 	var got struct{ ID, Public, Signature, Export string }
 	script := `(async () => {
@@ -218,7 +173,7 @@ func TestSigningInSignsTheNonceUnderItsOwnHeading(t *testing.T) {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 
-	ctx := browser(t)
+	ctx := browsertest.Open(t, browsertest.View{}).Context
 	var public string
 	err = chromedp.Run(ctx,
 		chromedp.Navigate(at(s)+"/sign-in"),

@@ -55,17 +55,14 @@ func (s *Server) console(r *http.Request, active, title string, crumbs ...compon
 		Person: components.Person{
 			ID: string(actor.Person), Name: actor.Name, Initials: initials(actor.Name), Role: roleNames(p.P, actor.Roles), SignOut: "/sign-out", Profile: "/profile",
 		},
-		Nav: s.rail(p.P, actor, active, w), Crumbs: crumbs, Unread: w.forMe(), Waiting: w.where(), Events: "/events",
+		Nav: s.rail(p.P, actor, active, w), Crumbs: crumbs, Unread: w.forMe(), Waiting: w.where(), Events: "/events", Demo: s.Demo,
 	}
 	if auth.Seat(actor, auth.CaseWork) {
 		e, err := s.Casework.Exposure(ctx, actor)
 		if err != nil {
 			return components.ConsolePage{}, err
 		}
-		c.Exposure = &components.Exposure{Seen: e.Visible, Limit: e.Limit}
-		if !e.Break {
-			c.Exposure.BreakIn = time.Minute
-		}
+		c.Exposure = &components.Exposure{Seen: e.Visible, Limit: e.Limit, BreakIn: e.BreakIn}
 	}
 	if signs(actor) {
 		c.KeysURL = "/profile/keys"

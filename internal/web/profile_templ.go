@@ -645,7 +645,7 @@ func profileKeys(pg ProfilePage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = components.Panel(components.PanelHead{ID: "keys", Title: pg.P.T("public.profile.keys"), Note: pg.P.N("public.profile.keys.count", pg.standing())}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = components.Panel(components.PanelHead{ID: "my-keys", Title: pg.P.T("public.profile.keys"), Note: pg.P.N("public.profile.keys.count", pg.standing())}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -218,8 +219,15 @@ func (pg *ReportPage) mend(err error) ([]components.FieldError, error) {
 		}
 		out = append(out, components.FieldError{Field: field, Text: text})
 	}
+	slices.SortStableFunc(out, func(a, b components.FieldError) int {
+		return cmp.Compare(slices.Index(reportOrder, a.Field), slices.Index(reportOrder, b.Field))
+	})
 	return joinFields(out), err
 }
+
+// reportOrder is the order of the fields on the page, and so of what is wrong
+// with them.
+var reportOrder = []string{"token", "url", "urls", "category", "description", "contact", "reply", "agency", "files"}
 
 // badRow marks the n-th filled row.
 func (pg *ReportPage) badRow(n int) {

@@ -124,6 +124,7 @@ type ConsolePage struct {
 	KeysOff  bool           // the person switched single-key shortcuts off (WCAG 2.2, 2.1.4)
 	Events   string         // address of the event stream; "" for a page that does not live
 	KeysURL  string         // where the browser's key is enrolled; "" if the person may not sign
+	Demo     bool           // a browser without a key makes one as it is first asked to sign
 }
 
 // Party is an organisation as the rail shows it.

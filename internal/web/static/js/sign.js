@@ -9,7 +9,9 @@
 // no sign-in can ever be taken for an approval.
 //
 //   data-keys     identifiers of the person's keys, of which one must be here
-//   data-enrol    address that takes a new key by POST (public, label)
+//   data-enrol    address that takes a new key by POST (public, label); where
+//                 the browser holds no key, a button offers to make one, and in
+//                 a demonstration (body data-demo) it is made unasked
 //   data-label    what to call the key: the person's name
 import { each, say } from './words.js';
 
@@ -125,6 +127,11 @@ async function signAndSend(form, submitter) {
     form.dataset.signed = 'yes';
     form.requestSubmit(submitter ?? undefined);
   } catch (error) {
+    if (error instanceof Refusal && error.word === 'nokey' && form.dataset.enrol && 'demo' in document.body.dataset && !form.dataset.enrolled) {
+      form.dataset.enrolled = 'yes';
+      await enrolAndSend(form, submitter);
+      return;
+    }
     showError(form, error instanceof Refusal ? error.word : 'signfailed');
   } finally {
     form.removeAttribute('aria-busy');
@@ -141,6 +148,15 @@ async function enrol(form) {
     throw new Refusal('signfailed');
   }
   form.dataset.keys = `${form.dataset.keys ?? ''} ${key.id}`;
+}
+
+async function enrolAndSend(form, submitter) {
+  try {
+    await enrol(form);
+    await signAndSend(form, submitter);
+  } catch (error) {
+    showError(form, error instanceof Refusal ? error.word : 'signfailed');
+  }
 }
 
 // A form with data-new-key sends the public half of a key made as it is sent,
@@ -176,15 +192,9 @@ export function startSigning() {
     if ('sign' in form.dataset) signAndSend(form, e.submitter);
     else makeAndSend(form, e.submitter);
   }, true);
-  document.addEventListener('click', async (e) => {
+  document.addEventListener('click', (e) => {
     const form = e.target.closest('[data-make-key]')?.closest('form');
-    if (!form) return;
-    try {
-      await enrol(form);
-      await signAndSend(form);
-    } catch (error) {
-      showError(form, error instanceof Refusal ? error.word : 'signfailed');
-    }
+    if (form) enrolAndSend(form);
   });
   each('form[data-sign="sign-in"]', offerKeys);
 }
