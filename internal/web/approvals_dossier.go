@@ -368,7 +368,6 @@ func quoted(s string) string {
 	return "“" + s + "”"
 }
 
-
 // prefixed is a field under another id, where a form stands twice on a page.
 func prefixed(f components.TextArea, prefix string) components.TextArea {
 	f.ID = prefix + f.ID

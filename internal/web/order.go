@@ -99,7 +99,9 @@ type orderTeller struct {
 
 // order: GET /orders/{id}.
 func (s *Server) order(w http.ResponseWriter, r *http.Request) error {
-	pg, err := s.orderPage(r, orderForm{Act: r.URL.Query().Get("act")})
+	q := r.URL.Query()
+	item, _ := strconv.Atoi(q.Get("item")) // not a number: no such item
+	pg, err := s.orderPage(r, orderForm{Act: q.Get("act"), Item: item})
 	if err != nil {
 		return err
 	}

@@ -36,9 +36,6 @@ func (t orderTeller) act(pg *OrderPage, form orderForm) {
 		pg.Write = form.Values.Get("text")
 		return
 	}
-	if item := form.Values.Get("item"); form.Item == 0 && item != "" {
-		form.Item, _ = strconv.Atoi(item) // not a number: no such item
-	}
 	pg.Act = t.form(form)
 }
 
@@ -225,4 +222,3 @@ func download(w http.ResponseWriter, name, kind string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 }
-
