@@ -255,7 +255,7 @@ func TestWrongTransitionsAreConflicts(t *testing.T) {
 			"draft an open case":         {ratna, "POST", "/notices", draftBody{Case: fresh, Kind: "referral"}, 409},
 			"release what is open":       {ratna, "POST", "/cases/" + fresh + "/release", nil, 409},
 			"take a decided case":        {ratna, "POST", "/cases/" + n.Case + "/take", nil, 409},
-			"propose twice":              {ratna, "POST", "/notices/" + n.ID + "/propose", ratna.sign(t, n.ID), 409},
+			"propose what is out":        {ratna, "POST", "/notices/" + n.ID + "/propose", ratna.sign(t, n.ID), 403},
 			"approve what is out":        {sari, "POST", "/notices/" + n.ID + "/approve", sari.sign(t, n.ID), 403},
 			"issue twice":                {bagus, "POST", "/notices/" + n.ID + "/issue", bagus.sign(t, n.ID), 403},
 			"return what is out":         {bagus, "POST", "/notices/" + n.ID + "/return", map[string]any{"reasons": []string{"other"}, "text": "x"}, 403},

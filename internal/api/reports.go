@@ -277,6 +277,7 @@ type reportBody struct {
 	Steps       []stepBody     `json:"steps"`
 	HasContact  bool           `json:"has_contact"`
 	Erased      bool           `json:"erased"`
+	Cases       []string       `json:"cases" doc:"Those it is part of, as far as the caller may read them"`
 }
 
 // ByID names one object.
@@ -290,6 +291,14 @@ func (s *server) getReport(ctx context.Context, in *ByID) (*one[reportBody], err
 	if err != nil {
 		return nil, err
 	}
+	cases, err := s.Cases.OfReport(ctx, auth.Actor(ctx), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, c := range cases {
+		ids = append(ids, string(c.ID))
+	}
 	files := make([]fileBody, 0, len(r.Files))
 	for _, f := range r.Files {
 		files = append(files, fileBody{string(f.ID), f.Name, f.MediaType, f.Size, f.SHA256.String(), f.AddedAt})
@@ -297,7 +306,7 @@ func (s *server) getReport(ctx context.Context, in *ByID) (*one[reportBody], err
 	return answer(reportBody{
 		ID: string(r.ID), Ref: r.Ref, Channel: string(r.Channel), Category: string(r.Category), Lang: string(r.Lang),
 		ReceivedAt: r.ReceivedAt, Description: r.Description, Locations: locations(r.Locations), Files: files,
-		Messages: messages(r.Messages), Steps: steps(printer(ctx), r.Steps), HasContact: r.HasContact, Erased: r.Erased,
+		Messages: messages(r.Messages), Steps: steps(printer(ctx), r.Steps), HasContact: r.HasContact, Erased: r.Erased, Cases: ids,
 	}), nil
 }
 

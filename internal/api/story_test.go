@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -50,5 +52,70 @@ func TestTheWholeStoryRunsThroughTheAPI(t *testing.T) {
 		if got := strings.Join(kinds, " "); got != "received in-review ordered answered closed" {
 			t.Errorf("the reporter sees %q", got)
 		}
+	})
+}
+
+func TestTheFeedWaitsForNews(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		h.run(t)
+		ratna, kira := h.people["ratna"], h.people["kira"]
+		got := make(chan list[entryBody], 1)
+		go func() {
+			var page list[entryBody]
+			ratna.do(t, "GET", "/feed?wait=25", nil).want(t, 200, &page)
+			got <- page
+		}()
+		h.public.do(t, "POST", "/reports", submitBody{Locations: []string{"https://ruangsuara.example/v/1"}, Category: "unsure", Agency: "tangkal-daring"}).want(t, 201, nil)
+		page := <-got
+		if len(page.Items) == 0 || page.Next == "" {
+			t.Fatalf("the feed gave %+v, want the report", page)
+		}
+		var none list[entryBody]
+		kira.do(t, "GET", "/feed", nil).want(t, 200, &none)
+		for _, e := range none.Items {
+			if e.Object == "report" || e.Object == "case" {
+				t.Errorf("a platform is told of %s", e.Type)
+			}
+		}
+	})
+}
+
+func TestAnswersInBulkAreJudgedRowByRow(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		_, n := h.sent(t)
+		lina := h.people["lina"]
+		done := time.Now().UTC().Truncate(time.Second).Format(time.RFC3339)
+		good := fmt.Sprintf(`{"reference": %q, "n": 1, "answer": "removed", "at": %q, "basis": "this-order"}`, n.Ref, done)
+		body := strings.Join([]string{
+			good, `{`, `{"reference": "X", "n": 1, "answer": "removed"}`, `{"zz": 1}`,
+			fmt.Sprintf(`{"reference": %q, "n": 9, "answer": "gone-before", "at": %q}`, n.Ref, done), good,
+		}, "\n")
+		r := lina.do(t, "POST", "/answers", body, header("Content-Type", "application/x-ndjson")).want(t, 200, nil)
+		lines := strings.Split(strings.TrimSpace(string(r.body)), "\n")
+		var oks []string
+		for _, line := range lines[:len(lines)-1] {
+			var row rowBody
+			check(t, json.Unmarshal([]byte(line), &row))
+			oks = append(oks, fmt.Sprintf("%d %v", row.Row, row.OK))
+			if row.OK == (row.Problem != nil) || row.Problem != nil && (row.Problem.Detail == "" || row.Problem.Detail == row.Problem.Code) {
+				t.Errorf("row report %s", line)
+			}
+		}
+		if got := strings.Join(oks, ", "); got != "1 true, 2 false, 3 false, 4 false, 5 false, 6 true" {
+			t.Errorf("rows: %s\n%s", got, r.body)
+		}
+		var tally tallyBody
+		check(t, json.Unmarshal([]byte(lines[len(lines)-1]), &tally))
+		if want := (tallyBody{Done: true, Rows: 6, OK: 2, Changed: 1, Problems: 4}); tally != want {
+			t.Errorf("tally %+v, want %+v", tally, want)
+		}
+		csv := lina.do(t, "GET", "/answers/template", nil).want(t, 200, nil)
+		if !strings.HasPrefix(csv.Header.Get("Content-Type"), "text/csv") {
+			t.Errorf("the template is %s", csv.Header.Get("Content-Type"))
+		}
+		lina.do(t, "POST", "/answers", fmt.Sprintf("reference,item,answer,at,basis\n%s,1,removed,%s,this-order\n", n.Ref, done), header("Content-Type", "text/csv")).want(t, 200, nil)
+		lina.do(t, "POST", "/answers", good, header("Content-Type", "text/plain")).problem(t, 415, "api.media-type")
 	})
 }
