@@ -261,7 +261,11 @@ func caseReturn(v casework.View) *casework.Note {
 // caseActions are the bar of the case and the menu behind it.
 func caseActions(p *i18n.Printer, path, query string, buttons []casework.Button, by party.Actor, c casework.Case, now time.Time) (bar, more []CaseAction) {
 	mine := c.State == casework.Taken && c.Holder == by.Person && now.Before(c.LockedUntil)
+	waits := c.State == casework.Open || c.State == casework.Taken
 	for _, b := range buttons {
+		if !waits && !b.Open {
+			continue // nobody works on it now: the state says so already
+		}
 		a := CaseAction{Label: p.T("case.do." + string(b.Event))}
 		if !b.Open {
 			a.Locked = faultText(p, b.Why)
@@ -280,9 +284,9 @@ func caseActions(p *i18n.Printer, path, query string, buttons []casework.Button,
 		case casework.Skip:
 			a.Icon, a.Key, a.Post = "skip-forward", "E", path+"/skip"+query
 		case casework.Assign:
-			a.Icon, a.Key, a.Dialog = "user-plus", "A", "assign"
+			a.Icon, a.Key, a.Dialog, a.Label = "user-plus", "A", "assign", p.T("triage.assign")
 		case casework.AskOpinion:
-			a.Icon, a.Key, a.Dialog = "users", "S", "ask"
+			a.Icon, a.Key, a.Dialog, a.Label = "users", "S", "ask", p.T("triage.opinion")
 		case casework.Hold:
 			a.Icon, a.Dialog = "hand", "hold"
 		case casework.EndHold:
@@ -448,7 +452,7 @@ type KeyLine struct {
 func caseKeyLine(p *i18n.Printer) []KeyLine {
 	var out []KeyLine
 	for _, k := range []struct{ keys, label string }{
-		{"J K", "move"}, {"T", "take"}, {p.T("ui.key.space"), "reveal"}, {"1–0", "answer"}, {"S", "opinion"}, {"E", "skip"}, {"?", "all"},
+		{"J K", "move"}, {p.T("ui.key.space"), "reveal"}, {"1–0", "answer"}, {"S", "opinion"}, {"E", "skip"}, {"?", "all"},
 	} {
 		out = append(out, KeyLine{Keys: strings.Fields(k.keys), Label: p.T("triage.key." + k.label)})
 	}

@@ -1648,14 +1648,14 @@ func measurePart(a *AssessPane) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if m.Key == "X" {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 125, "<select name=\"close-reason\" id=\"close-reason\" class=\"select mt-1 hidden! w-full text-13! group-has-checked/m:block!\" aria-label=\"")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 125, "<select name=\"close-reason\" id=\"close-reason\" class=\"mt-1 hidden h-8 w-full cursor-pointer rounded-md border border-field bg-surface px-1 text-xs group-has-checked/m:block\" aria-label=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var85 string
 					templ_7745c5c3_Var85, templ_7745c5c3_Err = templ.JoinStringErrs(a.P.T("triage.close.reason"))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `internal/web/case_assess.templ`, Line: 274, Col: 165}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `internal/web/case_assess.templ`, Line: 274, Col: 221}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var85))
 					if templ_7745c5c3_Err != nil {

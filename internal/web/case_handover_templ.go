@@ -137,7 +137,7 @@ func handOverFormView(pg HandOverPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<select id=\"to\" name=\"to\" class=\"select mt-1 w-full\"><option value=\"\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<select id=\"to\" name=\"to\" class=\"mt-1 h-8 w-full cursor-pointer rounded-md border border-field bg-surface px-2 text-13\"><option value=\"\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -86,7 +86,7 @@ func assessSelect(p *i18n.Printer, name, label string, options []components.Choi
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" class=\"select mt-0.5 h-8! w-full text-13!\"><option value=\"\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" class=\"mt-0.5 h-8 w-full cursor-pointer rounded-md border border-field bg-surface px-2 text-13\"><option value=\"\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

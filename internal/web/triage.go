@@ -298,7 +298,8 @@ func count(p *i18n.Printer, n int) string {
 	return p.Number(int64(n))
 }
 
-// queueTabs are all waiting cases and the queues of the pack.
+// queueTabs are all waiting cases and the queues of the pack, those that hold
+// something first.
 func (s *Server) queueTabs(p *i18n.Printer, by party.Actor, f queueFilter, counts casework.Counts) []components.Tab {
 	tab := func(queue, label string, n int) components.Tab {
 		return components.Tab{
@@ -306,16 +307,20 @@ func (s *Server) queueTabs(p *i18n.Printer, by party.Actor, f queueFilter, count
 			Href: "/triage" + f.with(func(f *queueFilter) { f.Queue = queue }).query(),
 		}
 	}
-	tabs := []components.Tab{tab("", p.T("triage.tab.all"), counts.Waiting)}
+	var full, empty []components.Tab
 	pack, _ := s.rulesFor(by)
 	for _, q := range pack.Queues {
 		label := q.Name.In(p.Lang())
 		if last := len(q.Filter.Channels)+len(q.Filter.Tiers)+len(q.Filter.Platforms)+len(q.Filter.Languages) == 0 && !q.Filter.Crisis; last {
 			label = p.T("triage.tab.rest")
 		}
-		tabs = append(tabs, tab(q.Code, label, counts.Queues[q.Code]))
+		if n := counts.Queues[q.Code]; n > 0 {
+			full = append(full, tab(q.Code, label, n))
+		} else {
+			empty = append(empty, tab(q.Code, label, n))
+		}
 	}
-	return tabs
+	return slices.Concat([]components.Tab{tab("", p.T("triage.tab.all"), counts.Waiting)}, full, empty)
 }
 
 // rulesFor is the rules of the actor's jurisdiction as they stand now.

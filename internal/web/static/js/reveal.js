@@ -43,7 +43,9 @@ function count(box, seconds) {
   });
 }
 
-const free = (el) => !el.closest('input:not([type="radio"]):not([type="checkbox"]), textarea, select, button, a, summary, dialog, [contenteditable]');
+// Space belongs to what has the focus; on an answer that stands it does nothing
+// of its own, so there it reveals.
+const free = (el) => !el.closest('input:not([type="radio"]:checked), textarea, select, button, a, summary, dialog, [contenteditable]');
 
 export function startReveal() {
   document.addEventListener('keydown', (e) => {
