@@ -14,9 +14,10 @@ import (
 
 // serveCmd runs an exchange.
 type serveCmd struct {
-	app.Config `embed:""`
-	File       kong.ConfigFlag `name:"config" help:"YAML file with these options, one a line." placeholder:"FILE"`
-	Check      bool            `help:"Check the configuration, print what holds, and stop."`
+	// Named, so that kong does not take its Validate for the command's own.
+	Config app.Config      `embed:""`
+	File   kong.ConfigFlag `name:"config" help:"YAML file with these options, one a line." placeholder:"FILE"`
+	Check  bool            `help:"Check the configuration, print what holds, and stop."`
 }
 
 // Help shows by example.
@@ -43,16 +44,16 @@ runs on the origin of the pages. Stop it with Ctrl+C or SIGTERM: requests in fli
 
 // Run serves until the command is told to stop.
 func (c *serveCmd) Run(sh *shell) error {
-	if err := c.Validate(); err != nil {
+	if err := c.Config.Validate(); err != nil {
 		return usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
 	}
 	if c.Check {
-		for _, s := range c.Settings() {
+		for _, s := range c.Config.Settings() {
 			fmt.Fprintf(sh.stdout, "%s: %s\n", s.Name, s.Value)
 		}
 		return nil
 	}
-	l, err := listen(sh, c.Listen)
+	l, err := listen(sh, c.Config.Listen)
 	if err != nil {
 		return err
 	}
