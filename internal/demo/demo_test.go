@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,40 +54,91 @@ func instance(t testing.TB, d *db.DB) demo.Instance {
 	return in
 }
 
-func TestDemo(t *testing.T) {
-	dir := "/dev/shm"
-	tmp, err := os.MkdirTemp(dir, "demo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(tmp)
-	d, err := db.Open(t.Context(), "sqlite:"+tmp+"/x.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	if _, err := d.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	_ = dbtest.SQLite
-	t.Setenv("TMPDIR", "/dev/shm")
+// share is how much of the stories tests tell: at least one of each kind.
+const share = 12
+
+func TestTheDemoShowsEveryStateAndAnUnbrokenChain(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t)
 	in := instance(t, d)
-	start := time.Now()
 	cast, err := demo.Gather(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = demo.Tell(t.Context(), in, cast, demo.Plan{Ready: func() { t.Logf("the present after %v", time.Since(start)) }, Tick: func(done, all int) {
-		if done == all {
-			t.Logf("%d of %d scenes at %v", done, all, time.Since(start))
-		}
-	}})
+	start, present := time.Now(), time.Duration(0)
+	err = demo.Tell(t.Context(), in, cast, demo.Plan{Share: share, Ready: func() { present = time.Since(start) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("filled in %v", time.Since(start))
-	for _, q := range []string{"SELECT state || ' ' || count(*) FROM cases GROUP BY state", "SELECT kind||' '||life||' '||delivery || ' ' || count(*) FROM notices GROUP BY kind,life,delivery", "SELECT 'feed '||count(*) FROM feed_entries"} {
-		all, err := db.All(t.Context(), d, db.Scalar[string], q)
-		t.Log(all, err)
+	t.Logf("%d %% of the stories: the present after %v, all after %v", share, present, time.Since(start))
+	if at, err := feed.Verify(t.Context(), d); err != nil || at != 0 {
+		t.Errorf("the chain is broken at %d (%v)", at, err)
+	}
+	for what, want := range map[string][]string{
+		"SELECT DISTINCT state FROM cases":                                                           states(casework.States()),
+		"SELECT DISTINCT life FROM notices":                                                          {"draft", "proposed", "approved", "open", "closed", "withdrawn"},
+		"SELECT DISTINCT kind FROM notices":                                                          {"referral", "removal-order"},
+		"SELECT DISTINCT delivery FROM notices":                                                      {"queued", "sent", "received"},
+		"SELECT DISTINCT state FROM notice_items":                                                    {"pending", "paused", "answered", "verified"},
+		"SELECT DISTINCT answer FROM notice_item_answers":                                            {"removed", "refused", "clarify"},
+		"SELECT DISTINCT outcome FROM notices":                                                       {"complied", "refused", "expired"},
+		"SELECT DISTINCT pack_code FROM notices":                                                     {"id", "eu-tco"},
+		"SELECT DISTINCT state FROM handovers":                                                       {"offered", "accepted", "returned"},
+		"SELECT 'held' FROM cases WHERE held_until IS NOT NULL LIMIT 1":                              {"held"},
+		"SELECT 'overdue' FROM notices WHERE overdue_at IS NOT NULL AND life = 'open' LIMIT 1":       {"overdue"},
+		"SELECT 'unreceived' FROM notices WHERE unreceived_at IS NOT NULL AND life = 'open' LIMIT 1": {"unreceived"},
+		"SELECT 'message' FROM notice_messages LIMIT 1":                                              {"message"},
+		"SELECT 'deemed' FROM notice_deemed LIMIT 1":                                                 {"deemed"},
+		"SELECT 'returned' FROM notice_returns LIMIT 1":                                              {"returned"},
+		"SELECT 'opinion' FROM case_opinions LIMIT 1":                                                {"opinion"},
+	} {
+		got, err := db.All(t.Context(), d, db.Scalar[string], what)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s: %q is missing in %q", what, w, got)
+			}
+		}
+	}
+}
+
+func states[S ~string](all []S) []string {
+	var out []string
+	for _, s := range all {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func TestNothingOfTheDemoLiesInTheFutureOrWasRefused(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t)
+	in := instance(t, d)
+	cast, err := demo.Gather(t.Context(), in)
+	if err == nil {
+		err = demo.Tell(t.Context(), in, cast, demo.Plan{Share: 1})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := db.Value[int64](t.Context(), d, `SELECT max(at) FROM feed_entries`)
+	if err != nil || last > db.Micros(time.Now()) {
+		t.Errorf("the last entry is of %v (%v)", time.UnixMicro(last), err)
+	}
+	if n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM notice_refusals`); err != nil || n != 0 {
+		t.Errorf("the dispatcher refused %d notices (%v)", n, err)
+	}
+	if now := in.Clock.Now(); time.Since(now).Abs() > time.Minute {
+		t.Errorf("the clock stands at %v after the telling", now)
+	}
+	for _, who := range []string{"ratna", "sari", "bagus", "mika", "hana"} {
+		if !cast.Actor(who).Known() {
+			t.Errorf("%s is not in the cast", who)
+		}
+	}
+	if len(cast.Keys) == 0 || cast.Actor("nobody").Known() {
+		t.Error("the cast has no keys, or a nobody")
 	}
 }

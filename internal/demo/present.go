@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/notes"
@@ -220,9 +219,3 @@ func (s *story) europeanNow() *story {
 		then(8*time.Minute, s.approve).
 		then(8*time.Minute, s.issue)
 }
-
-// States that the demonstration must show; its test asks for each.
-var (
-	caseStates = casework.States()
-	lives      = []notice.Life{notice.Proposed, notice.Approved, notice.Open, notice.Closed, notice.Withdrawn, notice.Draft}
-)
