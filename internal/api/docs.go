@@ -44,7 +44,7 @@ func (s *server) render(p *i18n.Printer) []byte {
 	if p.Lang() == i18n.EN {
 		other = i18n.ID
 	}
-	v := docsView{Lang: string(p.Lang()), Other: string(other), OtherName: i18n.For(other).T("ui.lang." + string(other)), T: p.T}
+	v := docsView{Lang: string(p.Lang()), Other: string(other), OtherName: i18n.For(other).T("ui.language.self"), T: p.T}
 	v.About = []string{p.T("api.about"), p.T("api.about.language"), p.T("api.about.idempotency", "Hours", int(keptFor.Hours())), p.T("api.about.paging"), p.T("api.about.problems")}
 	for _, tag := range s.huma.OpenAPI().Tags {
 		noun := docsNoun{Name: tag.Name, About: tag.Description}
