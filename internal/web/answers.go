@@ -116,7 +116,7 @@ func complete(form answerForm) bool {
 		return false
 	}
 	for _, field := range answerFields[k] {
-		if !optional[field] && form.get(fieldName(allItems, k, field)) == "" {
+		if needs(k, field) && form.get(fieldName(allItems, k, field)) == "" {
 			return false
 		}
 	}

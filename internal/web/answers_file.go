@@ -73,16 +73,19 @@ func (s *Server) answerFilePage(r *http.Request, wrong []components.FieldError) 
 
 // fileNeeds are the columns that an answer needs filled.
 func fileNeeds(k notes.AnswerKind) string {
-	var needs []string
-	if acts(k) {
-		needs = []string{"at", "basis"}
+	var columns []string
+	switch {
+	case k == notes.Labelled: // needs no basis
+		columns = []string{"at"}
+	case acts(k):
+		columns = []string{"at", "basis"}
 	}
 	for _, f := range answerFields[k] {
-		if !optional[f] && (f != "explanation" || k != notes.Challenged) {
-			needs = append(needs, f)
+		if needs(k, f) {
+			columns = append(columns, f)
 		}
 	}
-	return strings.Join(needs, ", ")
+	return strings.Join(columns, ", ")
 }
 
 // answerTemplate: GET /inbox/answers.csv is a file of the open items, to be

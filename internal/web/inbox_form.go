@@ -42,8 +42,19 @@ var answerFields = map[notes.AnswerKind][]string{
 	notes.ManifestError:    {"ground", "explanation"},
 }
 
-// optional are the fields that an answer may leave out.
-var optional = map[string]bool{"until": true, "court_reference": true}
+// needs reports whether an answer may not leave out a field.
+func needs(k notes.AnswerKind, field string) bool {
+	switch field {
+	case "until", "court_reference":
+		return false
+	case "where":
+		return k != notes.Restricted
+	case "explanation":
+		return k != notes.Challenged
+	default:
+		return true
+	}
+}
 
 // answerGrounds are the closed lists of grounds by answer.
 var answerGrounds = map[notes.AnswerKind][]notes.AnswerGround{
@@ -76,7 +87,9 @@ func fieldName(place string, k notes.AnswerKind, field string) string {
 }
 
 // fieldID is the field's id in the page.
-func fieldID(name string) string { return "f-" + strings.ReplaceAll(strings.ReplaceAll(name, ".", "-"), "_", "-") }
+func fieldID(name string) string {
+	return "f-" + strings.ReplaceAll(strings.ReplaceAll(name, ".", "-"), "_", "-")
+}
 
 func (f answerForm) get(name string) string { return strings.TrimSpace(f.values.Get(name)) }
 
@@ -312,7 +325,7 @@ func (f answerForm) detail(p *i18n.Printer, place string, k notes.AnswerKind) An
 	d := AnswerDetail{Answer: string(k), Label: p.T("inbox.answer." + string(k))}
 	for _, field := range answerFields[k] {
 		name := fieldName(place, k, field)
-		af := AnswerField{Name: name, Value: f.values.Get(name), Kind: "text", Required: !optional[field], Max: 200}
+		af := AnswerField{Name: name, Value: f.values.Get(name), Kind: "text", Required: needs(k, field), Max: 200}
 		af.FieldBox = components.FieldBox{ID: fieldID(name), Label: p.T("inbox.field." + field), Error: f.wrong(name), Small: true}
 		switch field {
 		case "where":

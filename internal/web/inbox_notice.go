@@ -49,6 +49,7 @@ type NoticePane struct {
 	Law      []string
 	Reasons  []LangText
 	Facts    []components.Fact
+	More     []components.Fact // the small print
 	Redress  []string
 
 	Receipt  *ReceiptForm // nil once received, or where the reader may not
@@ -75,6 +76,7 @@ type PaneItem struct {
 	Place   string // path on the platform
 	URL     string // defanged
 	Icon    string
+	Kind    string
 	Note    string
 	Chip    components.Chip
 	History []InboxAnswer
@@ -180,19 +182,16 @@ func (pane *NoticePane) facts(v notice.View) {
 		pane.Grounds = append(pane.Grounds, components.GroundOf(string(g)))
 	}
 	for _, l := range doc.LegalBasis {
-		pane.Law = append(pane.Law, strings.TrimSpace(l.Law+" "+l.Article))
+		if line := lawLine(l); !slices.Contains(pane.Law, line) {
+			pane.Law = append(pane.Law, line)
+		}
 	}
 	pane.Reasons = texts(doc.Reasons, p.Lang())
 	for i := range pane.Reasons {
 		pane.Reasons[i].Text = harmless(pane.Reasons[i].Text)
 	}
 	add := func(key, value string) {
-		if value != "" {
-			pane.Facts = append(pane.Facts, components.Fact{Name: p.T("inbox.fact." + key), Value: value})
-		}
-	}
-	if doc.Scope != nil {
-		add("scope", strings.Join(doc.Scope.Territories, ", "))
+		pane.Facts = append(pane.Facts, components.Fact{Name: p.T("inbox.fact." + key), Value: value})
 	}
 	add("notify", pane.disclosure(doc.Disclosure))
 	if v.PreserveMonths > 0 {
@@ -209,12 +208,31 @@ func (pane *NoticePane) facts(v notice.View) {
 			add("first", p.T("inbox.first.emergency", "Why", harmless(textFor(*n.Emergency, p.Lang()))))
 		}
 	}
-	add("contact", strings.Join(slices.DeleteFunc([]string{doc.Feedback.Name, doc.Feedback.Email, doc.Feedback.Telephone, doc.Feedback.Hours}, func(s string) bool { return s == "" }), ", "))
+	pane.smallPrint(doc)
+}
+
+// smallPrint is what a notice says beside what it asks.
+func (pane *NoticePane) smallPrint(doc notes.Notice) {
+	p := pane.P
+	if doc.Scope != nil {
+		pane.More = append(pane.More, components.Fact{Name: p.T("inbox.fact.scope"), Value: strings.Join(doc.Scope.Territories, ", ")})
+	}
+	c := doc.Feedback
+	contact := slices.DeleteFunc([]string{c.Name, c.Email, c.Telephone, c.Hours}, func(s string) bool { return s == "" })
+	pane.More = append(pane.More, components.Fact{Name: p.T("inbox.fact.contact"), Value: strings.Join(contact, ", ")})
 	for _, way := range doc.Redress {
 		if slices.Contains(way.For, "platform") || slices.Contains(way.For, "anyone") {
 			pane.Redress = append(pane.Redress, strings.TrimSpace(way.Body+", "+way.Provision))
 		}
 	}
+}
+
+// lawLine names a provision once, though an article often repeats its law.
+func lawLine(l notes.LegalBasis) string {
+	if words := strings.Fields(l.Law); len(words) > 0 && strings.Contains(l.Article, words[0]) {
+		return l.Article
+	}
+	return strings.TrimSpace(l.Law + " " + l.Article)
 }
 
 // disclosure says whether the user may be told.
@@ -326,12 +344,12 @@ func (pane *NoticePane) item(it notice.ItemView, v notice.View, form answerForm)
 		N: it.N, Anchor: "item-" + strconv.Itoa(it.N), Place: placeOf(it.URL), URL: defang(it.URL), Icon: kindIcon(it.Kind),
 		Chip: itemChip(p, it), Open: it.State == notice.Pending || it.State == notice.Paused,
 	}
-	out.Note = p.N(targetKey(p, it.Kind), 1)
+	out.Kind = p.N(targetKey(p, it.Kind), 1)
 	if i := slices.IndexFunc(v.Document.Items, func(d notes.Item) bool { return d.N == it.N }); i >= 0 && v.Document.Items[i].Extra != "" {
 		out.Note = harmless(v.Document.Items[i].Extra)
 	}
 	if it.Reopened > 0 {
-		out.Note = p.T("inbox.item.reopened", "What", out.Note)
+		out.Note = strings.TrimSpace(p.T("inbox.item.reopened") + " " + out.Note)
 	}
 	for _, h := range it.History {
 		out.History = append(out.History, pane.given(h))

@@ -25,7 +25,7 @@ func answerIcon(k notes.AnswerKind) string { return answerIcons[k] }
 func bulkWord(p *i18n.Printer, k notes.AnswerKind) string {
 	word := p.T("inbox.answer." + string(k) + ".short")
 	for _, f := range answerFields[k] {
-		if !optional[f] {
+		if needs(k, f) {
 			return word + "…"
 		}
 	}
