@@ -157,7 +157,7 @@ func profileView(pg ProfilePage) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<select id=\"lang\" name=\"lang\" class=\"select mt-1 w-full\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<select id=\"lang\" name=\"lang\" class=\"mt-1 h-9 w-full cursor-pointer rounded-md border border-field bg-surface px-2 text-13\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -225,7 +225,7 @@ func profileView(pg ProfilePage) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<select id=\"zone\" name=\"zone\" class=\"select mt-1 w-full\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<select id=\"zone\" name=\"zone\" class=\"mt-1 h-9 w-full cursor-pointer rounded-md border border-field bg-surface px-2 text-13\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
