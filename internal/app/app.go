@@ -181,9 +181,24 @@ func (a *App) openRooms(context.Context) (err error) {
 	for _, s := range a.Notice.Subscriptions() {
 		a.Feed.Subscribe(s)
 	}
-	a.Feed.Subscribe(a.Outbox.Subscription())
+	a.Feed.Subscribe(a.vouched(a.Outbox.Subscription()))
 	a.Jobs, err = job.New(a.DB, a.Log, a.works(), a.sweeps())
 	return err
+}
+
+// vouched narrows what leaves about notices to whom the room itself says that
+// they concern: an entry alone is no proof of that.
+func (a *App) vouched(s feed.Subscription) feed.Subscription {
+	do := s.Do
+	s.Do = func(ctx context.Context, tx *db.Tx, e feed.Entry) (err error) {
+		if e.Object == "notice" {
+			if e.Audience, err = a.Notice.Concerned(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return do(ctx, tx, e)
+	}
+	return s
 }
 
 const jobCapture = "capture"

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,22 +107,54 @@ func Each(t *testing.T, f func(t *testing.T, x *Exchange)) {
 func StartOn(t testing.TB, dbURL string, c clock.Clock) *Exchange {
 	t.Helper()
 	x, l := open(t, dbURL, c)
+	x.run(t, l)
+	return x
+}
+
+// Serve starts a server over prepared data, or again once it was stopped, and
+// returns what stops it.
+func (x *Exchange) Serve(t testing.TB) (stop func()) {
+	t.Helper()
+	x.Open(t)
+	l, err := net.Listen("tcp", x.Config.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.run(t, l)
+}
+
+// Open opens prepared data as App without serving it: nothing happens by
+// itself. Whoever opens it closes it.
+func (x *Exchange) Open(t testing.TB) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var err error
+	if x.App, err = app.Open(t.Context(), x.Config, x.Clock, log); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run serves on l until the returned function is called, or the test ends.
+func (x *Exchange) run(t testing.TB, l net.Listener) (stop func()) {
+	t.Helper()
+	a := x.App
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- x.App.Run(ctx, l) }()
-	t.Cleanup(func() {
+	go func() { done <- a.Run(ctx, l) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("the server ended: %v", err)
 		}
-		x.App.Close()
+		a.Close()
 	})
-	return x
+	t.Cleanup(stop)
+	return stop
 }
 
 // Prepare makes the data of a server over the database at dbURL, with an API
-// key for each of the cast, and closes it, so that another process can serve
-// it as Config says. App is closed then.
+// key for each of the cast, and closes it, so that Serve, or another process as
+// Config says, can serve it. App is closed then.
 func Prepare(t testing.TB, dbURL string) *Exchange {
 	t.Helper()
 	x, l := open(t, dbURL, clock.System{})
@@ -152,10 +185,7 @@ func open(t testing.TB, dbURL string, c clock.Clock) (*Exchange, net.Listener) {
 		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true,
 		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, AllowPorts: AnyPort(),
 	}
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if x.App, err = app.Open(t.Context(), x.Config, c, log); err != nil {
-		t.Fatal(err)
-	}
+	x.Open(t)
 	x.seed(t)
 	return x, l
 }

@@ -99,6 +99,22 @@ func (r *Room) announce(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 	return nil
 }
 
+// Concerned returns those of an entry's audience who may hear of the notice it
+// is about as its rows stand, and nobody when there is no such notice. An
+// entry that was put into the feed by SQL tells a platform of nothing that the
+// dispatcher did not send (threat-model T12).
+func (r *Room) Concerned(ctx context.Context, tx *db.Tx, e feed.Entry) ([]string, error) {
+	n, err := get(ctx, tx, ID(e.ObjectID))
+	if fault.Of(err) == fault.NotFound || fault.Is(err, "notice.damaged") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	may := r.audience(n)
+	return slices.DeleteFunc(slices.Clone(e.Audience), func(to string) bool { return !slices.Contains(may, to) }), nil
+}
+
 // Run dispatches until ctx ends: at every wake-up, and once a second.
 func (r *Room) Run(ctx context.Context) error {
 	wake, stop := r.wake.Listen()

@@ -150,6 +150,7 @@ type Notice struct {
 	envelope    []byte // sealed notes.Signed, once issued
 	rowMAC      []byte // over all rows until dispatch
 	sentMAC     []byte // set by the dispatcher alone
+	damage      error  // why a list shows less of it than there was; nil if all is there
 }
 
 // clockStart is when the answer clock began: the platform had it, by its own

@@ -129,7 +129,7 @@ func (r *Room) list(ctx context.Context, by party.Actor, f Filter, where string)
 	}
 	order, key := q.page(f)
 	sql := `SELECT ` + prefixed + ` FROM notices n WHERE ` + strings.Join(q.where, " AND ") + ` ORDER BY ` + order + fmt.Sprintf(` LIMIT %d`, limit+1)
-	all, err := db.All(ctx, r.DB, scan, sql, q.args...)
+	all, err := db.All(ctx, r.DB, scanListed, sql, q.args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -222,10 +222,11 @@ func (r *Room) row(ctx context.Context, n Notice) (Row, error) {
 		return row, err
 	}
 	pack, err := r.pack(n)
-	if err != nil {
+	if err == nil {
+		row.Deadline, row.DeadlineAt = DeadlineAt(n, row.Progress, pack, r.Clock.Now())
+	} else if n.damage == nil {
 		return row, err
 	}
-	row.Deadline, row.DeadlineAt = DeadlineAt(n, row.Progress, pack, r.Clock.Now())
 	for _, p := range []struct {
 		id   party.ID
 		name *string
@@ -245,6 +246,9 @@ func (r *Room) row(ctx context.Context, n Notice) (Row, error) {
 	row.Refused, err = db.Value[string](ctx, r.DB, `SELECT why FROM notice_refusals WHERE notice_id = $1`, n.ID)
 	if errors.Is(err, db.ErrAbsent) {
 		err = nil
+	}
+	if n.damage != nil {
+		row.Refused = "rows"
 	}
 	return row, err
 }

@@ -49,6 +49,16 @@ func scan(row db.Row) (Notice, error) {
 	return n, nil
 }
 
+// scanListed is scan for lists: a damaged row is shown as far as it can be read
+// and does not hide the others.
+func scanListed(row db.Row) (Notice, error) {
+	n, err := scan(row)
+	if fault.Is(err, "notice.damaged") && n.ID != "" {
+		n.damage, err = err, nil
+	}
+	return n, err
+}
+
 // damaged is a row that this program cannot have written. It is the answer to
 // whoever reads it, and a refusal for the dispatcher, which goes on with the
 // next notice.

@@ -34,7 +34,7 @@ func (r *Room) Approvals(ctx context.Context, by party.Actor) ([]Waiting, error)
 		if !auth.Seat(by, w.act) {
 			continue
 		}
-		all, err := db.All(ctx, r.DB, scan, `SELECT `+prefixed+` FROM notices n WHERE `+w.sql, by.Party)
+		all, err := db.All(ctx, r.DB, scanListed, `SELECT `+prefixed+` FROM notices n WHERE `+w.sql, by.Party)
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +61,10 @@ func (r *Room) waiting(ctx context.Context, by party.Actor, n Notice, event Even
 	w := Waiting{Row: row, Step: event, Since: n.ProposedAt, Why: auth.May(by, act, r.object(n, acted(n, sigs, event)))}
 	if event == EventIssue {
 		w.Since = n.ApprovedAt
+	}
+	if n.damage != nil {
+		w.Why = n.damage
+		return w, nil
 	}
 	if w.Why == nil {
 		w.Why = r.locked(by, n, event)
