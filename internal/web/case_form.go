@@ -276,6 +276,9 @@ func (f assessForm) draftInput(c casework.View, pack policy.Pack, zone *time.Loc
 		}
 		in.DeadlineMinutes = minutes
 	}
+	if len(f.Functions) == 0 { // the signed document has at least one
+		faults.Add("/functions", "triage.unanswered.functions")
+	}
 	if in.Withhold != "" {
 		day, err := time.ParseInLocation(time.DateOnly, f.WithholdUntil, zone)
 		if err != nil {

@@ -1,0 +1,176 @@
+package web_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/notice"
+)
+
+// chromium starts a browser with a page of the usual size. Machines without one
+// skip the test, except in CI.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("no chromium on this machine")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1440, 960))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	ctx, late := context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(late)
+	if err := chromedp.Run(ctx); err != nil { // the browser belongs to this context, not to a step's
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// signsIn opens a session in the browser as a member of the cast.
+func (d desk) signsIn(lang string) chromedp.Action {
+	return chromedp.Tasks{
+		chromedp.Navigate(d.URL + "/sign-in?lang=" + lang),
+		chromedp.WaitReady("body"),
+		chromedp.Evaluate(`{
+			document.cookie = "lang=`+lang+`; path=/";
+			const f = document.createElement("form"); f.method = "post"; f.action = "/demo/sign-in";
+			const i = document.createElement("input"); i.name = "person"; i.value = "`+string(d.Person.Person)+`";
+			f.append(i); document.body.append(f); f.submit();
+		}`, nil),
+		chromedp.WaitReady(".app"),
+	}
+}
+
+// press presses one key, with Ctrl, Alt or Shift.
+func press(key string, mods ...input.Modifier) chromedp.Action {
+	return chromedp.KeyEvent(key, chromedp.KeyModifiers(mods...))
+}
+
+// digit presses a digit by its place, as the page reads it.
+func digit(d string, mods ...input.Modifier) chromedp.Action {
+	var all input.Modifier
+	for _, m := range mods {
+		all |= m
+	}
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for _, kind := range []input.KeyType{input.KeyRawDown, input.KeyUp} {
+			if err := input.DispatchKeyEvent(kind).WithKey(d).WithCode("Digit" + d).WithModifiers(all).Do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// arrives waits until a page says yes; what it asked on the way to it is asked
+// again.
+func arrives(question string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for {
+			err := chromedp.Poll(question+` && document.readyState === "complete" && document.documentElement.classList.contains("js") && window.htmx !== undefined`, nil).Do(ctx)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+		}
+	})
+}
+
+// TestAProposalIsMadeByKeyboardAlone walks from the queue to a signed proposal
+// with nothing but keys, in a real browser.
+func TestAProposalIsMadeByKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.Start(t)
+	d := at(t, x, "analyst")
+	c := d.reported(t, aPost)
+	d.reported(t, aPost+"-lain")
+	shot := filepath.Join(t.TempDir(), "bingkai.png")
+	if err := os.WriteFile(shot, picture(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx := chromium(t)
+	var said []string
+	chromedp.ListenTarget(ctx, func(event any) {
+		if e, ok := event.(*runtime.EventExceptionThrown); ok {
+			said = append(said, e.ExceptionDetails.Error())
+		}
+	})
+	step := func(name string, actions ...chromedp.Action) {
+		t.Helper()
+		within, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		if err := chromedp.Run(within, actions...); err != nil {
+			var page, url string
+			_ = chromedp.Run(ctx, chromedp.Text("#side", &page), chromedp.Location(&url))
+			t.Fatalf("%s: %v at %s; complaints %q; the page says: %s", name, err, url, said, clip(strings.Join(strings.Fields(page), " ")))
+		}
+	}
+	typed := func(text string) chromedp.Action { return chromedp.KeyEvent(text) }
+	loaded := arrives("true")
+
+	step("sign in", d.signsIn("id"))
+	step("open the queue", chromedp.Navigate(d.URL+"/triage?ref="+c.Ref), loaded)
+	// J goes to the next case, Enter opens it.
+	step("open the case", press("j"), press(kb.Enter), arrives(`location.pathname.startsWith("/cases/")`))
+	step("take it", press("t"), arrives(`location.search.includes("said=taken")`))
+	// The evidence is chosen from the form: the file dialog is the system's.
+	step("add evidence", chromedp.Evaluate(`document.getElementById("panel-evidence-tab").focus()`, nil), press(kb.Enter),
+		chromedp.SetUploadFiles("#files", []string{shot}, chromedp.ByQuery), chromedp.Focus("#files", chromedp.ByQuery),
+		press(kb.Tab), press(kb.Enter), arrives(`location.search.includes("said=captured")`))
+
+	// Grounds: 3 is met, with its reason; the others are not.
+	keys := []chromedp.Action{digit("3"), press(kb.Tab), typed("Ajakan pada menit 00.37."), chromedp.Evaluate(`document.activeElement.blur()`, nil)}
+	for _, k := range []string{"1", "2", "4", "5"} {
+		keys = append(keys, digit(k), digit(k))
+	}
+	for _, k := range []string{"6", "7", "8", "9", "0"} { // true purpose: no; claimed: no
+		keys = append(keys, digit(k), digit(k), digit(k, input.ModifierAlt), digit(k, input.ModifierAlt))
+	}
+	step("answer grounds and purposes", keys...)
+	var answers map[string]string
+	step("read the answers", chromedp.Evaluate(`Object.fromEntries(new FormData(document.getElementById("assess-form")))`, &answers))
+	for name, want := range map[string]string{"g-incite": "no", "g-solicit-group": "yes", "p-art": "no", "c-counter-speech": "no"} {
+		if answers[name] != want {
+			t.Errorf("%s is %q, want %q", name, answers[name], want)
+		}
+	}
+	fill := func(selector, value string) chromedp.Action {
+		return chromedp.Tasks{chromedp.Focus(selector, chromedp.ByQuery), typed(value)}
+	}
+	step("write the rest",
+		fill(`[name="purpose-why"]`, "Tidak ada tanda tujuan lain."), chromedp.Evaluate(`document.activeElement.blur()`, nil),
+		press("p"), chromedp.Focus(`[name="function"][value="recruitment"]`, chromedp.ByQuery), press(" "), fill("#tier", "pro"), fill("#listed", "tidak"),
+		chromedp.Focus(`[name="lighter"][value="tried"]`, chromedp.ByQuery), press(" "), fill(`[name="tried"]`, "Rujukan"), fill(`[name="outcome"]`, "Tanpa jawaban"),
+		chromedp.Focus(`[name="scope"][value="own"]`, chromedp.ByQuery), press(" "), chromedp.Evaluate(`document.activeElement.blur()`, nil),
+		press("o"), digit("1", input.ModifierShift), press("w"), typed("Mengajak ikut kelompok rekaan."),
+		chromedp.Evaluate(`document.activeElement.blur()`, nil),
+		chromedp.Poll(`document.getElementById("assess-count").textContent.trim() === "23 / 23"`, nil))
+	step("send", press("w"), press(kb.Enter, input.ModifierCtrl), arrives(`document.querySelector("#sign-form") !== null`))
+	// This browser holds no key yet: it makes one, which the server then knows.
+	step("sign", press(kb.Enter, input.ModifierCtrl), chromedp.WaitVisible("[data-make-key]", chromedp.ByQuery),
+		chromedp.Focus("[data-make-key]", chromedp.ByQuery), press(kb.Enter), arrives(`location.pathname === "/triage" && location.search.includes("said=proposed")`))
+
+	n := d.notice(t, c.ID)
+	if n.Life != notice.Proposed || n.DeadlineMinutes != 240 {
+		t.Errorf("the notice is %s with %d minutes", n.Life, n.DeadlineMinutes)
+	}
+	v, err := x.App.Casework.Get(t.Context(), d.Actor, c.ID)
+	if err != nil || v.Case.State != casework.Proposed {
+		t.Errorf("the case is %s: %v", v.Case.State, err)
+	}
+	if len(said) > 0 {
+		t.Errorf("the pages complained: %q", said)
+	}
+}
