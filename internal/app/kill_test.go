@@ -181,6 +181,7 @@ func (d *drill) run(t *testing.T, n int) {
 	}
 	defer writers.Wait()
 	defer stop()
+	d.acks.await(t, 120) // some of everything, before the first kill
 	for range n {
 		d.kill(t)
 	}
