@@ -365,7 +365,7 @@ func quoted(s string) string {
 	if r := []rune(s); len(r) > maxQuoted {
 		s = string(r[:maxQuoted]) + "…"
 	}
-	return "“" + s + "”"
+	return "“" + harmless(s) + "”"
 }
 
 // prefixed is a field under another id, where a form stands twice on a page.

@@ -261,7 +261,7 @@ func (t orderTeller) returned(r *notice.Returned) string {
 	for _, code := range r.Reasons {
 		why = append(why, t.P.T("notice.return."+code))
 	}
-	return strings.Join(why, ", ") + ": “" + r.Text + "”"
+	return strings.Join(why, ", ") + ": “" + harmless(r.Text) + "”"
 }
 
 // basis is the law under the notice, from its pack and its own document.

@@ -107,7 +107,7 @@ func (t orderTeller) itemClock(it notice.ItemView, out *OrderItem) {
 		d := components.Paused(at, window)
 		d.Short = true
 		out.Deadline = &d
-	case it.State == notice.Pending && !it.DueAt.IsZero():
+	case it.State == notice.Pending && !it.DueAt.IsZero() && it.Clock.Overdue == 0: // the chip says that it is late
 		d := components.Running(it.DueAt, window, t.Now)
 		d.Short = true
 		out.Deadline = &d

@@ -142,7 +142,7 @@ func itemChip(p *i18n.Printer, it notice.ItemView) components.Chip {
 	case notice.Pending:
 	}
 	if it.Clock.Overdue > 0 {
-		return components.Chip{State: components.StateOverdue, Label: p.T("notice.item.pending")}
+		return components.Chip{State: components.StateOverdue, Label: p.T("order.item.overdue", "Span", p.Span(it.Clock.Overdue))}
 	}
 	return components.Chip{State: components.StateReview, Label: p.T("notice.item.pending")}
 }

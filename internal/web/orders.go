@@ -226,6 +226,9 @@ func (s *Server) orderRow(page components.Page, row notice.Row, platform bool) O
 		Chips: noticeChips(p, row, page.Now)[:1], At: lastStep(row.Notice),
 		Done: p.T("order.done.of", "Done", p.Number(int64(row.Progress.Answered+row.Progress.Verified)), "All", p.Number(int64(row.ItemCount))),
 	}
+	if row.Deadline == notice.Overdue || row.Deadline == notice.IsUnreceived {
+		out.Chips = []components.Chip{deliveryChip(p, row)} // the clock beside it says that it is late
+	}
 	if platform {
 		out.Other = row.IssuerName
 	}

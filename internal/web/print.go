@@ -244,7 +244,7 @@ func (pt printer) content() {
 func (pt printer) law() {
 	pg, doc := pt.pg, pt.paper.Document
 	for _, b := range doc.LegalBasis {
-		pg.Law = append(pg.Law, PrintFact{strings.Trim(b.Law+", "+b.Article, ", "), b.Title})
+		pg.Law = append(pg.Law, PrintFact{b.Law, joined(b.Title, b.Article)})
 	}
 	for _, g := range pt.paper.Grounds {
 		line := PrintGround{Code: string(g.Ground), Texts: pt.said(g.Clause.Text)}
