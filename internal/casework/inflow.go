@@ -116,6 +116,11 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.
 	if err := addReport(ctx, tx, c, f, now); err != nil {
 		return err
 	}
+	// The same step as when a report joins a case: a reporter must not learn
+	// whether others reported before.
+	if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {
+		return err
+	}
 	return r.record(ctx, tx, party.Actor{}, c, "case.opened", c.news(), now)
 }
 

@@ -131,6 +131,10 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 		if n, err = lock(ctx, tx, id); err != nil {
 			return err
 		}
+		// Before anything is said of the notice: a stranger is told nothing.
+		if err := auth.May(by, auth.NoticeDeem, r.object(n, nil)); err != nil {
+			return err
+		}
 		d, err := deemedOf(ctx, tx, id)
 		if errors.Is(err, db.ErrAbsent) {
 			return fault.New(fault.Conflict, "notice.not-proposed-deemed", "Ref", n.Ref)

@@ -149,7 +149,7 @@ func (in *intake) put(ctx context.Context, body io.Reader, limit int64) (vault.R
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(body, limit+1))
 	if err == nil && n > limit {
-		err = fault.New(fault.Invalid, "vault.too-large")
+		err = fault.New(fault.Invalid, "vault.too-large", "Limit", limit)
 	}
 	return vault.Ref{Size: n}, err
 }
