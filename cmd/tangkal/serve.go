@@ -44,7 +44,7 @@ runs on the origin of the pages. Stop it with Ctrl+C or SIGTERM: requests in fli
 
 // Run serves until the command is told to stop.
 func (c *serveCmd) Run(sh *shell) error {
-	if err := c.Config.Validate(); err != nil {
+	if err := c.Config.Check(); err != nil {
 		return usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
 	}
 	if c.Check {

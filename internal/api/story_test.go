@@ -49,7 +49,7 @@ func TestTheWholeStoryRunsThroughTheAPI(t *testing.T) {
 		for _, s := range status.Steps {
 			kinds = append(kinds, s.Kind)
 		}
-		if got := strings.Join(kinds, " "); got != "received in-review ordered answered closed" {
+		if got := strings.Join(kinds, " "); got != "received joined in-review ordered answered closed" {
 			t.Errorf("the reporter sees %q", got)
 		}
 	})

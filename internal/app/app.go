@@ -64,7 +64,7 @@ type App struct {
 // gives everything back.
 func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *App, err error) {
 	c.complete()
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	a := &App{Config: c, Log: log, Clock: at, stopping: make(chan struct{})}

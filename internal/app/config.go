@@ -49,8 +49,8 @@ func (c *Config) complete() {
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 }
 
-// Validate names every fault of the configuration at once.
-func (c Config) Validate() error {
+// Check names every fault of the configuration at once.
+func (c Config) Check() error {
 	c.complete()
 	var faults []error
 	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

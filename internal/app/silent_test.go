@@ -90,7 +90,7 @@ func TestSilentPlatformIsDeemedServedInIndonesia(t *testing.T) {
 		}
 		var r receiptView
 		s.reporter.must(t, "GET", "/receipts", nil, &r, "Receipt: "+s.receipt)
-		if r.steps() != "received in-review ordered overdue" {
+		if r.steps() != "received joined in-review ordered overdue" {
 			t.Errorf("the reporter sees %q", r.steps())
 		}
 	})

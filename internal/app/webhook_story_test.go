@@ -202,7 +202,7 @@ func (s *story) answered(t *testing.T) {
 	s.platform.must(t, "POST", path+"/answers", map[string]any{"rows": []any{row}}, nil)
 	var r receiptView
 	s.reporter.must(t, "GET", "/receipts", nil, &r, "Receipt: "+s.receipt)
-	if r.steps() != "received in-review ordered answered" {
+	if r.steps() != "received joined in-review ordered answered" {
 		t.Errorf("once answered the reporter sees %q", r.steps())
 	}
 	s.officer.must(t, "POST", path+"/items/verify", map[string]any{"items": []int{1}}, nil)
@@ -210,7 +210,7 @@ func (s *story) answered(t *testing.T) {
 		t.Errorf("the notice is %s with outcome %q, want closed and complied", v.Life, v.Outcome)
 	}
 	s.reporter.must(t, "GET", "/receipts", nil, &r, "Receipt: "+s.receipt)
-	if r.steps() != "received in-review ordered answered closed" {
+	if r.steps() != "received joined in-review ordered answered closed" {
 		t.Errorf("at the end the reporter sees %q", r.steps())
 	}
 }

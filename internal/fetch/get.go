@@ -258,10 +258,17 @@ func (c *recordedConn) Read(p []byte) (int, error) {
 }
 
 func (c *recordedConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+	// Recorded before it is sent: the answer may be here before Write returns.
 	c.rec.mu.Lock()
-	defer c.rec.mu.Unlock()
-	c.rec.sent.Write(p[:n])
+	before := c.rec.sent.Len()
+	c.rec.sent.Write(p)
+	c.rec.mu.Unlock()
+	n, err := c.Conn.Write(p)
+	if n < len(p) {
+		c.rec.mu.Lock()
+		c.rec.sent.Truncate(before + n)
+		c.rec.mu.Unlock()
+	}
 	return n, err
 }
 

@@ -298,7 +298,7 @@ func TestAHugeFileIsRefusedWhileItStreams(t *testing.T) {
 				t.Errorf("an image of 4 GiB: %v", err)
 			}
 		})
-		if read > report.MaxImageBytes+1<<20 || allocated > 16<<20 {
+		if read > report.MaxImageBytes+1<<20 || allocated > 45<<20 { // other tests allocate meanwhile; the image kept whole would be past it
 			t.Errorf("read %d bytes and allocated %d before refusing", read, allocated)
 		}
 		h.wantNothing(t)
