@@ -295,8 +295,8 @@ func (s *server) endSession(ctx context.Context, _ *struct{}) (*struct{}, error)
 	return nil, s.Sessions.End(ctx)
 }
 
-// APIKeyBody is an API key without its secret.
-type APIKeyBody struct {
+// MachineKeyBody is an API key without its secret.
+type MachineKeyBody struct {
 	ID        string     `json:"id"`
 	Person    string     `json:"person" doc:"As whom it acts"`
 	Label     string     `json:"label"`
@@ -308,12 +308,12 @@ type APIKeyBody struct {
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 }
 
-func apiKeyOf(k auth.APIKey) APIKeyBody {
-	return APIKeyBody{k.ID, string(k.Person), k.Label, texts(k.Scopes), k.Prefix, k.CreatedAt, at(k.ExpiresAt), at(k.LastUsed), at(k.RevokedAt)}
+func apiKeyOf(k auth.APIKey) MachineKeyBody {
+	return MachineKeyBody{k.ID, string(k.Person), k.Label, texts(k.Scopes), k.Prefix, k.CreatedAt, at(k.ExpiresAt), at(k.LastUsed), at(k.RevokedAt)}
 }
 
 // listAPIKeys: GET /keys, permission party.admin.
-func (s *server) listAPIKeys(ctx context.Context, _ *struct{}) (*listOut[APIKeyBody], error) {
+func (s *server) listAPIKeys(ctx context.Context, _ *struct{}) (*listOut[MachineKeyBody], error) {
 	all, err := s.Auth.APIKeys(ctx, auth.Actor(ctx))
 	if err != nil {
 		return nil, err
@@ -331,7 +331,7 @@ type apiKeyInput struct {
 }
 
 type apiKeyMade struct {
-	APIKeyBody
+	MachineKeyBody
 	Secret string `json:"secret" doc:"Shown this once"`
 }
 

@@ -56,7 +56,7 @@ func (s *server) recover(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
+			if v == http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
 				panic(v)
 			}
 			s.refuse(w, r, fmt.Errorf("panic in %s %s: %v\n%s", r.Method, r.Pattern, v, debug.Stack()))

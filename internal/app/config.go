@@ -90,9 +90,19 @@ type Setting struct{ Name, Value string }
 func (c Config) Settings() []Setting {
 	c.complete()
 	return []Setting{
-		{"data", c.Data}, {"db", redact(c.DB)}, {"listen", c.Listen}, {"public-url", c.PublicURL}, {"evidence-origin", c.EvidenceOrigin},
-		{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}, {"instance-code", c.InstanceCode}, {"instance-name", c.InstanceName},
-		{"jurisdiction", c.Jurisdiction}, {"packs", c.Packs}, {"platforms", c.Platforms}, {"recipients", c.Recipients},
+		{"data", c.Data},
+		{"db", redact(c.DB)},
+		{"listen", c.Listen},
+		{"public-url", c.PublicURL},
+		{"evidence-origin", c.EvidenceOrigin},
+		{"tls-cert", c.TLSCert},
+		{"tls-key", c.TLSKey},
+		{"instance-code", c.InstanceCode},
+		{"instance-name", c.InstanceName},
+		{"jurisdiction", c.Jurisdiction},
+		{"packs", c.Packs},
+		{"platforms", c.Platforms},
+		{"recipients", c.Recipients},
 	}
 }
 

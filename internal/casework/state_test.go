@@ -57,7 +57,8 @@ func TestNoTransitionBreaksAnInvariant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := anyCase(t)
 		by := rapid.SampledFrom([]party.Actor{
-			{}, analyst("a", "p1"), analyst("a", "p2", party.Approver), analyst("b", "p3"),
+			{},
+			analyst("a", "p1"), analyst("a", "p2", party.Approver), analyst("b", "p3"),
 			{Party: "o", PartyKind: party.Oversight, Person: "p4", Roles: []party.Role{party.Auditor}},
 		}).Draw(t, "by")
 		event := rapid.SampledFrom(events()).Draw(t, "event")

@@ -395,7 +395,7 @@ func (s *story) answer(kind, last notes.AnswerKind) func(ctx context.Context) er
 func (s *story) row(n int, kind notes.AnswerKind) notes.Row {
 	now := s.Clock.peek().Truncate(time.Second)
 	r := notes.Row{N: n, Answer: kind}
-	switch kind {
+	switch kind { //nolint:exhaustive // the other cases fall to what stands around the switch
 	case notes.Removed, notes.AccountSuspended:
 		r.At, r.Basis = notes.At(now), notes.BasisThisOrder
 		if s.notice.Kind == notes.Referral || s.rng.IntN(3) == 0 {

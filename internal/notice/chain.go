@@ -90,7 +90,7 @@ func (r *Room) sign(ctx context.Context, by party.Actor, id ID, event Event, sig
 // advance moves the notice's life after a signature and records it.
 func (r *Room) advance(ctx context.Context, tx *db.Tx, by party.Actor, n *Notice, sigs []Signature, event Event, now time.Time) error {
 	data := map[string]any{"digest": notes.Hex(n.Digest), "version": n.Version}
-	switch event {
+	switch event { //nolint:exhaustive // the other cases fall to what stands around the switch
 	case EventPropose:
 		n.Life, n.ProposedAt = Proposed, now
 	case EventApprove:

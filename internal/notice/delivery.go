@@ -74,7 +74,7 @@ func (r *Room) AttemptTx(ctx context.Context, tx *db.Tx, a Attempt) error {
 	}
 	t, err := step(deliveryTable, "delivery", n.Delivery, event)
 	if err != nil || event == EventFail && n.Delivery == Accepted {
-		return nil // received by now, or another channel has brought it
+		return nil //nolint:nilerr // received by now, or another channel has brought it
 	}
 	n.Delivery = t.To
 	if t.To == Accepted && n.AcceptedAt.IsZero() {

@@ -44,7 +44,7 @@ func (r *Room) logged(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 		return nil // an entry that no issue stands behind
 	}
 	if _, err := n.check(EventLog); err != nil {
-		return nil // withdrawn in between, or seen before
+		return nil //nolint:nilerr // withdrawn in between, or seen before
 	}
 	if _, err := r.whole(ctx, tx, n.ID); err != nil {
 		if fault.Is(err, "notice.damaged") {
@@ -174,7 +174,7 @@ func (r *Room) dispatch(ctx context.Context, tx *db.Tx, id ID) (bool, error) {
 		return false, err
 	}
 	if _, err := n.check(EventDispatch); err != nil {
-		return false, nil // somebody was faster, or it was withdrawn
+		return false, nil //nolint:nilerr // somebody was faster, or it was withdrawn
 	}
 	refused, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM notice_refusals WHERE notice_id = $1`, id)
 	if err != nil || refused > 0 {
@@ -323,7 +323,7 @@ func (r *Room) verifyChain(n Notice, sigs []Signature) error {
 	have := map[notes.Step]int{}
 	for _, s := range sigs {
 		act := policy.Propose
-		switch s.Step {
+		switch s.Step { //nolint:exhaustive // the other cases fall to what stands around the switch
 		case notes.StepApproved:
 			act = policy.Approve
 		case notes.StepIssued:

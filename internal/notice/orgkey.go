@@ -85,7 +85,7 @@ func (r *Room) newOrgKey(ctx context.Context, tx *db.Tx, p party.ID, now time.Ti
 		return OrgKey{}, err
 	}
 	k := OrgKey{ID: notes.KeyID(public), Party: p, Public: public, CreatedAt: now, private: private}
-	k.sealed, err = json.Marshal(wrappedSecret{wrapped, vault.Seal(key, private.Seed(), "party-key/"+string(p)+"/"+k.ID)})
+	k.sealed, err = json.Marshal(wrappedSecret{wrapped, vault.Seal(key, private.Seed(), "party-key/"+string(p)+"/"+k.ID)}) //nolint:gosec // wrapped and sealed by then
 	if err != nil {
 		return k, err
 	}

@@ -102,7 +102,7 @@ func (h *house) attempts(n notice.Notice) map[notice.Event]func(ctx context.Cont
 // in makes a notice in each life.
 func (h *house) in(t tb, life notice.Life) notice.Notice {
 	t.Helper()
-	switch life {
+	switch life { //nolint:exhaustive // the other cases fall to what stands around the switch
 	case notice.Draft:
 		return h.draft(t, 1, notes.RemovalOrder)
 	case notice.Proposed:
@@ -117,7 +117,7 @@ func (h *house) in(t tb, life notice.Life) notice.Notice {
 		return h.sent(t, 1)
 	}
 	n := h.received(t, 1)
-	switch life {
+	switch life { //nolint:exhaustive // the other cases fall to what stands around the switch
 	case notice.Closed:
 		h.answer(t, n.ID, h.removed(1))
 		_, err := h.Verify(t.Context(), h.ratna, n.ID, []int{1})

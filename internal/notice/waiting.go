@@ -64,7 +64,7 @@ func (r *Room) waiting(ctx context.Context, by party.Actor, n Notice, event Even
 	}
 	if n.damage != nil {
 		w.Why = n.damage
-		return w, nil
+		return w, nil //nolint:nilerr // meant: see the comment
 	}
 	if w.Why == nil {
 		w.Why = r.locked(by, n, event)

@@ -55,8 +55,10 @@ func TestRandomWalksDispatchNothingUnapproved(t *testing.T) {
 			h := startIn(t, dbtest.SQLite(t), where.jurisdiction, where.kind)
 			// People who hold every role: it is persons that must differ.
 			all := []party.Role{party.Analyst, party.Approver, party.Officer}
-			people := []party.Actor{h.ratna, h.sari, h.bima, h.bagus, h.ayu, h.dimas, h.lina, h.auditor,
-				h.join(t, h.agency, all...), h.join(t, h.agency, all...), h.join(t, h.authority, all...)}
+			people := []party.Actor{
+				h.ratna, h.sari, h.bima, h.bagus, h.ayu, h.dimas, h.lina, h.auditor,
+				h.join(t, h.agency, all...), h.join(t, h.agency, all...), h.join(t, h.authority, all...),
+			}
 			left, sent := total/2, 0
 			rapid.Check(t, func(rt *rapid.T) {
 				for range max(1, total/2/100/actionsPerNotice) {

@@ -67,8 +67,10 @@ func TestNothingSealedLiesInTheClear(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := got.Files[0].SHA256
-		marks := []string{markText, markContact, markName, markContent, markLink, markMessage, markReply,
-			r.Code, strings.ReplaceAll(strings.TrimPrefix(r.Code, "TGK-"), "-", ""), s.Token, sum.String(), string(sum[:])}
+		marks := []string{
+			markText, markContact, markName, markContent, markLink, markMessage, markReply,
+			r.Code, strings.ReplaceAll(strings.TrimPrefix(r.Code, "TGK-"), "-", ""), s.Token, sum.String(), string(sum[:]),
+		}
 		everything := h.everything(t)
 		for name, text := range everything {
 			for _, m := range marks {

@@ -35,8 +35,10 @@ const (
 
 // Steps lists the kinds of step.
 func Steps() []StepKind {
-	return []StepKind{StepReceived, StepAdded, StepJoined, StepReview, StepHandedOver, StepReferred, StepOrdered,
-		StepAnswered, StepOverdue, StepWithdrawn, StepClosed, StepReopened}
+	return []StepKind{
+		StepReceived, StepAdded, StepJoined, StepReview, StepHandedOver, StepReferred, StepOrdered,
+		StepAnswered, StepOverdue, StepWithdrawn, StepClosed, StepReopened,
+	}
 }
 
 // Outcomes lists how a report may end, as StepClosed says it; their texts are
@@ -48,8 +50,10 @@ func Outcomes() []string {
 // Answers lists the answers that StepAnswered may tell; their texts are
 // report.answer.<answer> (domain.md, Answers).
 func Answers() []string {
-	return []string{"removed", "disabled", "restricted", "account-suspended", "labelled", "stream-ended", "gone-before",
-		"refused", "challenged", "impossible", "clarify", "error"}
+	return []string{
+		"removed", "disabled", "restricted", "account-suspended", "labelled", "stream-ended", "gone-before",
+		"refused", "challenged", "impossible", "clarify", "error",
+	}
 }
 
 // A Step is one line of a report's timeline.

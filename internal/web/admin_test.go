@@ -79,7 +79,7 @@ func TestAnAdministratorInvitesGivesKeysAndEndsAccess(t *testing.T) {
 		if status, _ := post(t, x, admin, "/organisation/people/"+string(colleague.Person)+"/deactivate", nil); status != http.StatusOK {
 			t.Errorf("deactivate: %d", status)
 		}
-		if resp, err := colleague.Browser.Get(x.URL + "/organisation"); err != nil || resp.Request.URL.Path != "/sign-in" {
+		if resp, err := colleague.Browser.Get(x.URL + "/organisation"); err != nil || resp.Request.URL.Path != "/sign-in" { //nolint:bodyclose // the test is over with it
 			t.Errorf("a deactivated person got %v, %v", resp.Request.URL, err)
 		}
 		if _, page := get(t, x, admin, "/organisation/record?lang=en"); !strings.Contains(page, "person.deactivated") {
@@ -111,7 +111,7 @@ func TestWebhooksAreAddedTestedAndRemovedOnThePage(t *testing.T) {
 	if signature := <-arrived; !strings.Contains(signature, "v1a,") || !strings.Contains(signature, "v1,") {
 		t.Errorf("signed %q", signature)
 	}
-	if resp, err := x.As(t, "other-platform").Browser.PostForm(x.URL+"/organisation/webhooks/"+id[1]+"/remove", nil); err != nil || resp.StatusCode != http.StatusNotFound {
+	if resp, err := x.As(t, "other-platform").Browser.PostForm(x.URL+"/organisation/webhooks/"+id[1]+"/remove", nil); err != nil || resp.StatusCode != http.StatusNotFound { //nolint:bodyclose // the test is over with it
 		t.Errorf("another platform removed it: %v, %v", resp.Status, err)
 	}
 	if _, page = post(t, x, "platform", "/organisation/webhooks/"+id[1]+"/remove", nil); strings.Contains(page, id[1]) {

@@ -141,7 +141,9 @@ func (pane *AssessPane) lists(p *i18n.Printer, pack policy.Pack, v casework.View
 	pane.Audience = caseChoices(p, "triage.audience.", []notes.Audience{notes.AudienceMinors, notes.AudienceWomen}, f.Audience...)
 	pane.Reasons = caseChoices(p, "case.close.", casework.CloseReasons(), f.CloseReason)
 	for _, m := range []struct{ value, icon, key string }{
-		{casework.MeasureNone, "archive", "X"}, {string(policy.Referral), "message-square-share", "R"}, {string(policy.RemovalOrder), "file-text", "O"},
+		{casework.MeasureNone, "archive", "X"},
+		{string(policy.Referral), "message-square-share", "R"},
+		{string(policy.RemovalOrder), "file-text", "O"},
 		{casework.MeasureHandOver, "forward", ""},
 	} {
 		if kind := policy.NoticeKind(m.value); kind.Valid() {

@@ -67,7 +67,7 @@ func TestEvidenceIsOpenedByAShortLinkAndOnRecord(t *testing.T) {
 
 	seen := map[string]bool{}
 	for _, link := range evidenceLinks(t, d, page) {
-		resp, body := opens(t, link, "image")
+		resp, body := opens(t, link, "image") //nolint:bodyclose // the test is over with it
 		kind := resp.Header.Get("Content-Type")
 		seen[kind] = true
 		for name, want := range map[string]string{

@@ -133,7 +133,7 @@ func (s *Server) noticePane(r *http.Request, page components.Page, id notice.ID,
 	pane.facts(v)
 	pane.status(v)
 	for _, b := range v.Buttons {
-		switch b.Event {
+		switch b.Event { //nolint:exhaustive // the other cases fall to what stands around the switch
 		case notice.EventReceive:
 			if b.Open {
 				if pane.Receipt, err = s.receipt(ctx, by, v, page, unsigned); err != nil {

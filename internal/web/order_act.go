@@ -76,7 +76,7 @@ var actFields = map[string]string{"/text": "act-text", "/why": "act-text", "/met
 func (s *Server) orderAct(name string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxActBody)
-		if err := r.ParseMultipartForm(maxActBody); err != nil && !isNotMultipart(err) {
+		if err := r.ParseMultipartForm(maxActBody); err != nil && !isNotMultipart(err) { //nolint:gosec // bounded in the line above
 			return fault.New(fault.Invalid, "vault.too-large", "Limit", i18n.For(langOf(r)).Bytes(maxActBody)).Because(err)
 		}
 		id := notice.ID(r.PathValue("id"))

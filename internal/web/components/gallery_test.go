@@ -104,12 +104,16 @@ func all(t *testing.T, p *i18n.Printer) templ.Component {
 func orders(p *i18n.Printer, z *time.Location) []templ.Component {
 	return []templ.Component{
 		components.Ladder(p, []components.Rung{
-			{State: components.RungDone, Name: "Rujukan", Note: "17 Nov, tanpa jawaban"}, {State: components.RungDone, Name: "Perintah 4 jam", Note: "19 Nov"},
-			{State: components.RungNow, Sign: "1", Name: "Peringatan 1", Note: "Jawab sebelum 17.24 WIB"}, {State: components.RungNext, Sign: "2", Name: "Peringatan 2", Note: "Paling cepat 17.24 WIB"},
-			{State: components.RungNext, Sign: "3", Name: "Peringatan 3"}, {State: components.RungLock, Name: "Blokir DNS", Note: "layanan umum: hanya dengan putusan pengadilan"},
+			{State: components.RungDone, Name: "Rujukan", Note: "17 Nov, tanpa jawaban"},
+			{State: components.RungDone, Name: "Perintah 4 jam", Note: "19 Nov"},
+			{State: components.RungNow, Sign: "1", Name: "Peringatan 1", Note: "Jawab sebelum 17.24 WIB"},
+			{State: components.RungNext, Sign: "2", Name: "Peringatan 2", Note: "Paling cepat 17.24 WIB"},
+			{State: components.RungNext, Sign: "3", Name: "Peringatan 3"},
+			{State: components.RungLock, Name: "Blokir DNS", Note: "layanan umum: hanya dengan putusan pengadilan"},
 		}),
 		components.Chain(p, []components.ChainStep{
-			{Act: "diusulkan", Person: "Ratna S.", Initials: "RS", At: noon}, {Act: "disetujui", Person: "Sari W.", Initials: "SW", Party: "Dit. Tangkal Daring", At: noon},
+			{Act: "diusulkan", Person: "Ratna S.", Initials: "RS", At: noon},
+			{Act: "disetujui", Person: "Sari W.", Initials: "SW", Party: "Dit. Tangkal Daring", At: noon},
 			{Act: "diterbitkan", Person: "petugas Kem. Komunikasi"},
 		}, z),
 		components.ClockBarView(components.ClockBar{

@@ -212,12 +212,31 @@ func (p Page) themeName() string {
 // keyHelp lists every shortcut of the console, for the dialog behind "?".
 func keyHelp(p *i18n.Printer) []shortcut {
 	lines := []struct{ keys, word string }{
-		{"Ctrl K", "palette"}, {"?", "help"}, {"J K", "move"}, {"Enter", "open"}, {"Esc", "back"},
-		{"Space", "reveal"}, {"Shift Space", "revealfull"}, {"Z", "hideall"},
-		{"1–5", "grounds"}, {"6–0", "purposes"}, {"Alt 6–0", "claims"},
-		{"S", "second"}, {"X", "close"}, {"R", "referral"}, {"O", "order"}, {"Shift 1 2 3", "deadline"},
-		{"E", "skip"}, {"A", "assign"}, {"B", "break"}, {"Ctrl Enter", "send"}, {"Ctrl Shift Enter", "sign"},
-		{"G T", "gotriage"}, {"G O", "goorders"}, {"G A", "goapprovals"}, {"G I", "goinbox"},
+		{"Ctrl K", "palette"},
+		{"?", "help"},
+		{"J K", "move"},
+		{"Enter", "open"},
+		{"Esc", "back"},
+		{"Space", "reveal"},
+		{"Shift Space", "revealfull"},
+		{"Z", "hideall"},
+		{"1–5", "grounds"},
+		{"6–0", "purposes"},
+		{"Alt 6–0", "claims"},
+		{"S", "second"},
+		{"X", "close"},
+		{"R", "referral"},
+		{"O", "order"},
+		{"Shift 1 2 3", "deadline"},
+		{"E", "skip"},
+		{"A", "assign"},
+		{"B", "break"},
+		{"Ctrl Enter", "send"},
+		{"Ctrl Shift Enter", "sign"},
+		{"G T", "gotriage"},
+		{"G O", "goorders"},
+		{"G A", "goapprovals"},
+		{"G I", "goinbox"},
 	}
 	out := make([]shortcut, len(lines))
 	for i, l := range lines {
