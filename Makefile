@@ -40,7 +40,7 @@ generate: ## templates to Go
 	$(TEMPL) generate -path internal/web
 
 assets: ## stylesheet, scripts, icons and fonts (needs Node.js)
-	cd internal/web/assets && npm ci --no-audit --no-fund && npm run build
+	cd internal/web/assets && npm install --no-save --no-audit --no-fund && npm run build
 
 fmt: ## format the code
 	$(GOFUMPT) -w $$(git ls-files '*.go' | grep -v _templ.go)
