@@ -23,15 +23,15 @@ build: ## the one binary, in bin/
 
 test: ## every test, at SCALE percent of the long walks
 	@scripts/deps
-	@scripts/summary $(GO) test -shuffle=on -timeout 14m $(PLAIN)
-	@scripts/summary $(GO) test -race -shuffle=on -timeout 14m $(RACE)
+	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -shuffle=on -timeout 14m $(PLAIN)
+	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -race -shuffle=on -timeout 14m $(RACE)
 
 check: fmt-check generated lint test ## what CI runs
 
 drill: export TANGKAL_SCALE = 100
 drill: ## the long reliability drills, whole; its figures are the ones to quote
 	@scripts/deps
-	$(GO) test -count=1 -timeout 3h -v -run Drill ./...
+	TMPDIR=$$(scripts/tmp) $(GO) test -count=1 -timeout 3h -v -run Drill ./...
 
 bench: ## the benchmarks that docs/performance.md quotes
 	$(GO) test -run '^$$' -bench . -benchmem ./...
