@@ -59,4 +59,4 @@ lint: ## named linters, and the picture of imports
 
 screens: ## a picture of every page, in docs/screens
 	@scripts/deps
-	TANGKAL_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 20m -run TestScreens ./internal/app
+	TANGKAL_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 20m -run TestScreens ./internal/story
