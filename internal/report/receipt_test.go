@@ -153,7 +153,11 @@ func TestOnlyTokensOfOurMakingCount(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := start(t, d)
 		mine := h.NewToken()
-		for _, token := range []string{"1", "token", mine + "A", mine[:len(mine)-1], "B" + mine[1:], strings.Repeat("A", len(mine))} {
+		other := "B"
+		if mine[0] == 'B' {
+			other = "C"
+		}
+		for _, token := range []string{"1", "token", mine + "A", mine[:len(mine)-1], other + mine[1:], strings.Repeat("A", len(mine))} {
 			s := good()
 			s.Token = token
 			if _, err := h.Submit(t.Context(), s); !hasPart(err, "/token", "report.token") {
