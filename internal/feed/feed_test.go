@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,21 +129,114 @@ func TestAFailingSubscriptionStopsTheOrderAndLosesNothing(t *testing.T) {
 	})
 }
 
-func TestAChangedEntryBreaksTheChain(t *testing.T) {
+// Each of these changes leaves a chain that no longer follows from itself.
+func TestAnyChangeToTheRecordBreaksTheChain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := start(d)
 		for i := range 5 {
-			record(t, d, f, feed.Event{Kind: "a.done", ObjectID: fmt.Sprint(i)})
+			record(t, d, f, feed.Event{Kind: "a.done", Object: "case", ObjectID: fmt.Sprint(i), Ref: "R", Party: "p", Person: "ana", Data: i, At: time.UnixMicro(1)})
 		}
 		drain(t, f)
-		if err := d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.Exec(ctx, `UPDATE feed_entries SET actor_person = 'somebody else' WHERE seq = 3`)
-			return err
-		}); err != nil {
-			t.Fatal(err)
+		if broken, err := feed.Verify(t.Context(), d); err != nil || broken != 0 {
+			t.Fatalf("the untouched chain is broken at %d: %v", broken, err)
 		}
-		if broken, err := feed.Verify(t.Context(), d); err != nil || broken != 3 {
-			t.Errorf("broken at %d (%v), want 3", broken, err)
+		undone := errors.New("undo")
+		for change, at := range map[string]int64{
+			`UPDATE feed_entries SET actor_person = 'somebody else' WHERE seq = 3`:   3,
+			`UPDATE feed_entries SET actor_party = 'q' WHERE seq = 3`:                3,
+			`UPDATE feed_entries SET actor_person = NULL WHERE seq = 3`:              3,
+			`UPDATE feed_entries SET id = 'x' WHERE seq = 3`:                         3,
+			`UPDATE feed_entries SET kind = 'a.undone' WHERE seq = 3`:                3,
+			`UPDATE feed_entries SET object = 'notice' WHERE seq = 3`:                3,
+			`UPDATE feed_entries SET object_id = '9' WHERE seq = 3`:                  3,
+			`UPDATE feed_entries SET ref = 'S' WHERE seq = 3`:                        3,
+			`UPDATE feed_entries SET data = '9' WHERE seq = 3`:                       3,
+			`UPDATE feed_entries SET at = at + 1 WHERE seq = 3`:                      3,
+			`UPDATE feed_entries SET object = 'c', object_id = 'ase2' WHERE seq = 3`: 3,
+			`DELETE FROM feed_entries WHERE seq = 3`:                                 3,
+			`DELETE FROM feed_entries WHERE seq = 5`:                                 5, // the end alone is missing
+			`UPDATE feed_head SET seq = 4`:                                           6,
+			`UPDATE feed_head SET chain = ''`:                                        6,
+			`INSERT INTO feed_entries (seq, id, kind, object, object_id, ref, data, at, sequenced_at, chain) VALUES (6, 'y', 'a.done', 'case', '6', '', '6', 1, 1, 'forged')`: 6,
+		} {
+			err := d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				if _, err := tx.Exec(ctx, `DELETE FROM feed_audience`); err != nil {
+					return err
+				}
+				if n, err := tx.Exec(ctx, change); err != nil || n != 1 {
+					t.Errorf("%s: %d rows, %v", change, n, err)
+				}
+				if broken, err := feed.Verify(ctx, tx); err != nil || broken != at {
+					t.Errorf("%s: broken at %d (%v), want %d", change, broken, err, at)
+				}
+				return undone
+			})
+			if !errors.Is(err, undone) {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// Whatever the size of a page, forwards and backwards a reader sees each entry
+// once, in order, and none that is not theirs.
+func TestPagesOfTheFeedRepeatAndLeaveOutNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := start(d)
+		var own, public []int64 // by their place
+		for i := range 12 {
+			e := feed.Event{Kind: "a.done", Object: "case", ObjectID: fmt.Sprint(i % 2), At: time.UnixMicro(int64(i))}
+			switch i % 4 {
+			case 0, 1:
+				e.Audience, own = []string{"p", "q"}, append(own, int64(i+1))
+			case 2:
+				e.Audience = []string{"q"}
+			default:
+				e.Audience, public = []string{feed.Everyone}, append(public, int64(i+1))
+			}
+			record(t, d, f, e)
+		}
+		drain(t, f)
+		for size := 1; size <= 8; size++ {
+			var seen []int64
+			for at := int64(0); ; {
+				page, err := feed.After(t.Context(), d, "p", at, size)
+				if err != nil || len(page) > size || len(seen) > 12 {
+					t.Fatalf("after %d: %d entries of at most %d: %v", at, len(page), size, err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				for _, e := range page {
+					seen = append(seen, e.Seq)
+				}
+				at = seen[len(seen)-1]
+			}
+			if want := slices.Sorted(slices.Values(slices.Concat(own, public))); !slices.Equal(seen, want) {
+				t.Errorf("forwards by %d: %v, want %v", size, seen, want)
+			}
+			seen = nil
+			for before := int64(0); ; {
+				page, err := feed.Recent(t.Context(), d, "p", before, size)
+				if err != nil || len(page) > size || len(seen) > 12 {
+					t.Fatalf("before %d: %d entries of at most %d: %v", before, len(page), size, err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				for _, e := range page {
+					seen = append(seen, e.Seq)
+				}
+				before = seen[len(seen)-1]
+			}
+			slices.Reverse(seen)
+			if !slices.Equal(seen, own) {
+				t.Errorf("backwards by %d: %v, want %v", size, seen, own)
+			}
+		}
+		of, err := feed.Of(t.Context(), d, "case", "1", 4)
+		if err != nil || len(of) != 4 || of[0].Seq != 2 || of[3].Seq != 8 {
+			t.Errorf("of one object came %v: %v", of, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -21,9 +22,12 @@ type faultyDisk struct {
 	failAt  int
 	crash   bool
 	lying   bool // seeded fault: Sync says yes and does nothing
+	vague   bool // seeded fault: SyncDir says yes and does nothing
 	err     error
 	step    int
-	pending map[string]bool // files with unsynced bytes, by present name
+	pending map[string]bool   // files with unsynced bytes, by present name
+	named   map[string]bool   // names whose directory was not synced since they came
+	removed map[string][]byte // and since they went, with what they held
 }
 
 func (d *faultyDisk) next() error {
@@ -54,6 +58,7 @@ func (d *faultyDisk) Rename(from, to string) error {
 		delete(d.pending, from)
 		d.pending[to] = true
 	}
+	d.named[to] = true
 	return d.osDisk.Rename(from, to)
 }
 
@@ -61,7 +66,15 @@ func (d *faultyDisk) Remove(name string) error {
 	if err := d.next(); err != nil {
 		return err
 	}
+	held, err := os.ReadFile(name) //nolint:gosec // a file of this test
+	if err != nil {
+		return err
+	}
+	if !d.named[name] && !d.pending[name] {
+		d.removed[name] = held
+	}
 	delete(d.pending, name)
+	delete(d.named, name)
 	return d.osDisk.Remove(name)
 }
 
@@ -69,6 +82,12 @@ func (d *faultyDisk) SyncDir(name string) error {
 	if err := d.next(); err != nil {
 		return err
 	}
+	if d.vague {
+		return nil
+	}
+	in := func(file string) bool { return filepath.Dir(file) == name }
+	maps.DeleteFunc(d.named, func(file string, _ bool) bool { return in(file) })
+	maps.DeleteFunc(d.removed, func(file string, _ []byte) bool { return in(file) })
 	return d.osDisk.SyncDir(name)
 }
 
@@ -103,9 +122,26 @@ func (f *faultyFile) Close() error {
 	return errors.Join(err, f.diskFile.Close())
 }
 
-// powerCut halves every file whose bytes were never synced.
-func (d *faultyDisk) powerCut(t *testing.T) {
+// powerCut halves every file whose bytes were never synced, and if names are
+// lost undoes what was done to directories that were never synced: POSIX
+// promises neither the one nor the other.
+func (d *faultyDisk) powerCut(t *testing.T, losesNames bool) {
 	t.Helper()
+	defer func() {
+		if !losesNames {
+			return
+		}
+		for name := range d.named {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, held := range d.removed {
+			if err := os.WriteFile(name, held, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}()
 	for name := range d.pending {
 		info, err := os.Stat(name)
 		if err != nil {
@@ -117,13 +153,18 @@ func (d *faultyDisk) powerCut(t *testing.T) {
 	}
 }
 
+// begin forgets what happened before.
+func (d *faultyDisk) begin() {
+	d.pending, d.named, d.removed = map[string]bool{}, map[string]bool{}, map[string][]byte{}
+}
+
 // putOn puts content through a disk and returns the vault with an honest disk
 // again, as after a restart.
 func putOn(t *testing.T, d *faultyDisk, content []byte) (*Vault, Key, Ref, error) {
 	t.Helper()
 	v, _ := open(t)
 	k := caseKey(t, v)
-	d.pending = map[string]bool{}
+	d.begin()
 	store := v.store.(*FileStore)
 	store.disk = d
 	ref, err := v.Put(t.Context(), k, bytes.NewReader(content), megabyte)
@@ -145,13 +186,14 @@ func stepsOfOnePut(t *testing.T, content []byte) int {
 func TestACrashAtAnyStepLeavesNoPartialBlob(t *testing.T) {
 	t.Parallel()
 	content := random(5, 300_000)
-	for step := range stepsOfOnePut(t, content) + 2 {
+	for i := range 2 * (stepsOfOnePut(t, content) + 2) {
+		step, losesNames := i/2, i%2 == 0
 		d := &faultyDisk{failAt: step, crash: true, err: errors.New("power cut")}
 		if step == 0 {
 			d.crash = false // nothing fails
 		}
 		v, k, ref, err := putOn(t, d, content)
-		d.powerCut(t)
+		d.powerCut(t, losesNames)
 		n, scrubErr := v.Scrub(t.Context(), func(s Stat, why error) error {
 			return fmt.Errorf("blob %s is visible and %w", s.Name, why)
 		})
@@ -175,17 +217,42 @@ func TestACrashAtAnyStepLeavesNoPartialBlob(t *testing.T) {
 	}
 }
 
-// The seeded fault: the test above notices a missing fsync.
+// The seeded faults: the test above notices a missing fsync, of the file and of
+// its directory.
 func TestACrashTestWithoutSyncFails(t *testing.T) {
 	t.Parallel()
-	d := &faultyDisk{lying: true}
-	v, k, ref, err := putOn(t, d, random(5, 300_000))
-	if err != nil {
-		t.Fatal(err)
+	for name, d := range map[string]*faultyDisk{"file": {lying: true}, "directory": {vague: true}} {
+		v, k, ref, err := putOn(t, d, random(5, 300_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.powerCut(t, true)
+		if err := v.Verify(t.Context(), k, ref); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: a blob that was never synced survived the power cut: %v", name, err)
+		}
 	}
-	d.powerCut(t)
-	if err := v.Verify(t.Context(), k, ref); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a blob that was never synced survived the power cut: %v", err)
+}
+
+// What was erased stays erased, and a deletion that fails says so.
+func TestADeletedBlobDoesNotComeBackAfterAPowerCut(t *testing.T) {
+	t.Parallel()
+	for step := range 3 { // the disk is asked to remove, and to sync the directory
+		d := &faultyDisk{err: syscall.EIO}
+		v, _, ref, err := putOn(t, d, random(7, 1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.begin()
+		d.step, d.failAt = 0, step
+		v.store.(*FileStore).disk = d
+		err = v.Delete(t.Context(), ref)
+		if (step > 0) != (fault.Of(err) == fault.Unavailable) || step == 0 && err != nil {
+			t.Errorf("deletion that fails at step %d: %v", step, err)
+		}
+		d.powerCut(t, true)
+		if left := len(names(t, v)); (left == 0) != (err == nil) {
+			t.Errorf("step %d: deleted with %v, and %d blobs are there after the power cut", step, err, left)
+		}
 	}
 }
 
