@@ -2,57 +2,17 @@ package web_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/exchangetest"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/web/browsertest"
 )
-
-// chromium starts a browser with a page of the usual size. Machines without one
-// skip the test, except in CI.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("no chromium on this machine")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1440, 960))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(ctx)
-	t.Cleanup(closeTab)
-	ctx, late := context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(late)
-	if err := chromedp.Run(ctx); err != nil { // the browser belongs to this context, not to a step's
-		t.Fatal(err)
-	}
-	return ctx
-}
-
-// signsIn opens a session in the browser as a member of the cast.
-func (d desk) signsIn(lang string) chromedp.Action {
-	return chromedp.Tasks{
-		chromedp.Navigate(d.URL + "/sign-in?lang=" + lang),
-		chromedp.WaitReady("body"),
-		chromedp.Evaluate(`{
-			document.cookie = "lang=`+lang+`; path=/";
-			const f = document.createElement("form"); f.method = "post"; f.action = "/demo/sign-in";
-			const i = document.createElement("input"); i.name = "person"; i.value = "`+string(d.Person.Person)+`";
-			f.append(i); document.body.append(f); f.submit();
-		}`, nil),
-		chromedp.WaitReady(".app"),
-	}
-}
 
 // press presses one key, with Ctrl, Alt or Shift.
 func press(key string, mods ...input.Modifier) chromedp.Action {
@@ -96,31 +56,17 @@ func TestAProposalIsMadeByKeyboardAlone(t *testing.T) {
 	d := at(t, x, "analyst")
 	c := d.reported(t, aPost)
 	d.reported(t, aPost+"-lain")
-	shot := filepath.Join(t.TempDir(), "bingkai.png")
-	if err := os.WriteFile(shot, picture(t), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx := chromium(t)
-	var said []string
-	chromedp.ListenTarget(ctx, func(event any) {
-		if e, ok := event.(*runtime.EventExceptionThrown); ok {
-			said = append(said, e.ExceptionDetails.Error())
-		}
-	})
+	p := browsertest.Open(t, browsertest.View{})
+	shot := p.File("bingkai.png", picture(t))
 	step := func(name string, actions ...chromedp.Action) {
 		t.Helper()
-		within, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		if err := chromedp.Run(within, actions...); err != nil {
-			var page, url string
-			_ = chromedp.Run(ctx, chromedp.Text("#side", &page), chromedp.Location(&url))
-			t.Fatalf("%s: %v at %s; complaints %q; the page says: %s", name, err, url, said, clip(strings.Join(strings.Fields(page), " ")))
-		}
+		t.Log(name)
+		p.Run(actions...)
 	}
 	typed := func(text string) chromedp.Action { return chromedp.KeyEvent(text) }
 	loaded := arrives("true")
 
-	step("sign in", d.signsIn("id"))
+	p.Bring(d.Browser.Jar, d.URL)
 	step("open the queue", chromedp.Navigate(d.URL+"/triage?ref="+c.Ref), loaded)
 	// J goes to the next case, Enter opens it.
 	step("open the case", press("j"), press(kb.Enter), arrives(`location.pathname.startsWith("/cases/")`))
@@ -158,9 +104,9 @@ func TestAProposalIsMadeByKeyboardAlone(t *testing.T) {
 		chromedp.Evaluate(`document.activeElement.blur()`, nil),
 		chromedp.Poll(`document.getElementById("assess-count").textContent.trim() === "23 / 23"`, nil))
 	step("send", press("w"), press(kb.Enter, input.ModifierCtrl), arrives(`document.querySelector("#sign-form") !== null`))
-	// This browser holds no key yet: it makes one, which the server then knows.
-	step("sign", press(kb.Enter, input.ModifierCtrl), chromedp.WaitVisible("[data-make-key]", chromedp.ByQuery),
-		chromedp.Focus("[data-make-key]", chromedp.ByQuery), press(kb.Enter), arrives(`location.pathname === "/triage" && location.search.includes("said=proposed")`))
+	// This browser holds no key yet: a demonstration makes one unasked, which the
+	// server then knows.
+	step("sign", press(kb.Enter, input.ModifierCtrl), arrives(`location.pathname === "/triage" && location.search.includes("said=proposed")`))
 
 	n := d.notice(t, c.ID)
 	if n.Life != notice.Proposed || n.DeadlineMinutes != 240 {
@@ -170,7 +116,7 @@ func TestAProposalIsMadeByKeyboardAlone(t *testing.T) {
 	if err != nil || v.Case.State != casework.Proposed {
 		t.Errorf("the case is %s: %v", v.Case.State, err)
 	}
-	if len(said) > 0 {
+	if said := p.Complaints(); len(said) > 0 {
 		t.Errorf("the pages complained: %q", said)
 	}
 }

@@ -151,11 +151,32 @@ func (p *Page) Complaints() []string {
 // was and what it complained of.
 func (p *Page) Run(actions ...chromedp.Action) {
 	p.t.Helper()
-	if err := chromedp.Run(p.Context, actions...); err != nil {
+	if err := chromedp.Run(p.Context, steady(actions)); err != nil {
 		var at string
 		_ = chromedp.Run(p.Context, chromedp.Location(&at)) // the first error says more
 		p.t.Fatalf("%v, at %q; the page said %q", err, at, p.Complaints())
 	}
+}
+
+// steady runs actions one after another, and one again whose element was
+// replaced between being found and being used: a page that follows the events
+// stream redraws parts of itself at any moment.
+func steady(actions []chromedp.Action) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		for _, a := range actions {
+			if inner, ok := a.(chromedp.Tasks); ok {
+				a = steady(inner)
+			}
+			err := a.Do(ctx)
+			for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "node with given id") {
+				err = a.Do(ctx)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Go opens address and waits until it has loaded.
