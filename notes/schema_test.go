@@ -285,7 +285,7 @@ func leafStrings(t *testing.T) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	defs := schemaDoc(t, "common.json")["$defs"].(map[string]any)
-	walkSchema(map[string]any(schemaDoc(t, "leaf.json")), func(s map[string]any) {
+	walkSchema(schemaDoc(t, "leaf.json"), func(s map[string]any) {
 		if ref, ok := s["$ref"].(string); ok {
 			s = defs[strings.TrimPrefix(ref, "common.json#/$defs/")].(map[string]any)
 		}
@@ -320,7 +320,7 @@ func TestSchemasAreClosedAndDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		walkSchema(map[string]any(schemaDoc(t, f.Name())), func(s map[string]any) {
+		walkSchema(schemaDoc(t, f.Name()), func(s map[string]any) {
 			if s["type"] == "object" && s["required"] != nil && s["additionalProperties"] != false {
 				t.Errorf("%s: an object is open: %v", f.Name(), s["description"])
 			}

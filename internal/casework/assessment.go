@@ -1,11 +1,7 @@
 package casework
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -60,27 +56,6 @@ type Version struct {
 	Person  party.PersonID
 	At      time.Time
 	Pack    policy.Ref
-}
-
-// ParseAssessment reads an assessment from JSON. Members that do not exist are
-// refused by name, values are checked by Validate; everything may be absent.
-func ParseAssessment(raw []byte) (Assessment, error) {
-	var a Assessment
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(&a)
-	if err == nil && d.Decode(new(any)) != io.EOF {
-		err = errors.New("more than one value")
-	}
-	if err != nil {
-		f := fault.New(fault.Invalid, "case.assessment-json").Because(err)
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			f = f.At("/" + strings.ReplaceAll(wrong.Field, ".", "/"))
-		}
-		return Assessment{}, f
-	}
-	return a, a.Validate()
 }
 
 // Validate names every answer that is given and wrong; what is missing is the

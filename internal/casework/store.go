@@ -138,14 +138,10 @@ func (r *Room) settle(ctx context.Context, tx *db.Tx, c *Case, now time.Time) er
 	return save(ctx, tx, c)
 }
 
-func (r *Room) record(ctx context.Context, tx *db.Tx, by party.Actor, c Case, kind string, data any, now time.Time, more ...party.ID) error {
-	audience := []string{string(c.Party)}
-	for _, p := range more {
-		audience = append(audience, string(p))
-	}
+func (r *Room) record(ctx context.Context, tx *db.Tx, by party.Actor, c Case, kind string, data any, now time.Time) error {
 	_, err := r.Feed.Record(ctx, tx, feed.Event{
 		Kind: kind, Object: "case", ObjectID: string(c.ID), Ref: c.Ref, Party: string(by.Party), Person: string(by.Person),
-		Audience: audience, Data: data, At: now,
+		Audience: []string{string(c.Party)}, Data: data, At: now,
 	})
 	return err
 }

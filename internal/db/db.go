@@ -291,10 +291,6 @@ func (n *nullText[S]) Scan(src any) error {
 	return nil
 }
 
-// IsDuplicate reports whether err is a broken unique constraint. After it a
-// PostgreSQL transaction is dead: prefer ON CONFLICT.
-func IsDuplicate(err error) bool { return liteDuplicate(err) || pgDuplicate(err) }
-
 // unavailable sorts a failure of the database itself.
 func unavailable(err error) error {
 	e := fault.New(fault.Unavailable, "db.unavailable")

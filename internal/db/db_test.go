@@ -91,20 +91,6 @@ func TestAnAbsentRowIsToldFromAnError(t *testing.T) {
 	})
 }
 
-func TestADuplicateIsRecognised(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		twice := func(ctx context.Context, tx *db.Tx) error {
-			return errors.Join(put(ctx, tx, "a", 1), put(ctx, tx, "a", 2))
-		}
-		if err := d.Write(t.Context(), twice); !db.IsDuplicate(err) {
-			t.Errorf("got %v, want a duplicate", err)
-		}
-		if n := count(t, d); n != 0 {
-			t.Errorf("got %d rows, want none", n)
-		}
-	})
-}
-
 func TestAReaderCannotWrite(t *testing.T) {
 	d := dbtest.SQLite(t)
 	rows, err := d.Query(t.Context(), `INSERT INTO reference_numbers VALUES ('a', 1, 1)`)

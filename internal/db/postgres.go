@@ -129,8 +129,3 @@ func pgError(err error) error {
 	}
 	return err
 }
-
-func pgDuplicate(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "23505"
-}

@@ -345,7 +345,7 @@ func advancedAt(ctx context.Context, r db.Reader, issuer, addressee party.ID) (t
 	return at, err
 }
 
-// binding is the language that binds, and pair all languages of the pack.
+// binding is the language that binds.
 func (b *builder) binding() i18n.Lang { return i18n.Lang(b.pack.Languages.Binding) }
 
 func (b *builder) text(t policy.Text) string { return t.In(b.binding()) }

@@ -252,7 +252,7 @@ func (r *Room) expirePause(ctx context.Context, tx *db.Tx, n *Notice, item Item,
 	if err != nil || item.State != Paused || len(pauses) == 0 {
 		return err
 	}
-	over := false
+	var over bool
 	if last := pauses[len(pauses)-1]; n.DeadlineMinutes == 0 || item.StartedAt.IsZero() {
 		// No clock runs that could tell; the declared end does.
 		over = !last.Until.IsZero() && !last.Until.After(now) || !last.RefusedAt.IsZero() && last.ConsentedAt.IsZero()

@@ -160,10 +160,3 @@ func (o *Outbox) Attempts(ctx context.Context, by party.Actor, delivery string) 
 		return a, err
 	}, `SELECT n, at, status, error, took_ms FROM delivery_attempts WHERE delivery_id = $1 ORDER BY n LIMIT 500`, delivery)
 }
-
-// Of returns the deliveries about one object, oldest first: the proof of what
-// was sent when. The caller has checked that the reader may see the object.
-func Of(ctx context.Context, r db.Reader, object, id string) ([]Delivery, error) {
-	return db.All(ctx, r, scanDelivery, `
-		SELECT `+deliveryColumns+` FROM deliveries WHERE object = $1 AND object_id = $2 ORDER BY seq, id LIMIT 500`, object, id)
-}

@@ -174,15 +174,6 @@ func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.
 	return nil
 }
 
-// Reactivate lets a person in again; their keys stay revoked.
-func Reactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID) error {
-	n, err := tx.Exec(ctx, `UPDATE people SET active = TRUE, deactivated_at = NULL WHERE id = $1 AND party_id = $2 AND active = FALSE`, id, party)
-	if err == nil && n == 0 {
-		err = fault.Hidden("person")
-	}
-	return err
-}
-
 const keyColumns = `id, person_id, method, public, label, created_at, revoked_at`
 
 func scanKey(row db.Row) (Key, error) {

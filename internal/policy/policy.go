@@ -56,9 +56,6 @@ func Functions() []Function {
 	return []Function{Propaganda, Recruitment, Training, Planning, Financing, Logistics, Execution, Hiding, Paramilitary}
 }
 
-// Valid reports whether f is a known tag.
-func (f Function) Valid() bool { return slices.Contains(Functions(), f) }
-
 // A Tier says how grave and how certain a case is, after the inclusion policy
 // of the Terrorist Content Analytics Platform.
 type Tier string

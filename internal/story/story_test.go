@@ -205,7 +205,7 @@ func (s telling) assess(t *testing.T, x *exchangetest.Exchange) {
 		keys = append(keys, digit(k), digit(k), digit(k, input.ModifierAlt), digit(k, input.ModifierAlt))
 	}
 	step(t, p, "answer grounds and purposes", keys...)
-	measure := chromedp.Action(key("r"))
+	measure := key("r")
 	if s.order {
 		measure = chromedp.Tasks{key("o"), digit("1", input.ModifierShift)}
 	}

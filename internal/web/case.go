@@ -458,6 +458,3 @@ func caseKeyLine(p *i18n.Printer) []KeyLine {
 	}
 	return out
 }
-
-// harmlessText is harmless, for templates where the short word is a field.
-func harmlessText(s string) string { return harmless(s) }

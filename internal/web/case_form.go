@@ -257,11 +257,6 @@ func normalAssessment(a casework.Assessment) casework.Assessment {
 	return a
 }
 
-// empty reports whether nobody has answered anything.
-func (f assessForm) empty(territory, lang string) bool {
-	return sameAssessment(f.assessment(territory, lang), casework.Assessment{})
-}
-
 // draftInput is the proposal that the form asks for.
 func (f assessForm) draftInput(c casework.View, pack policy.Pack, zone *time.Location) (notice.DraftInput, error) {
 	in := notice.DraftInput{
