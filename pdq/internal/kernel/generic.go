@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package kernel
 
 // Fast says which instructions are used besides the portable ones.

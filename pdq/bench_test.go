@@ -1,0 +1,51 @@
+package pdq_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/tangkal/tangkal/pdq"
+)
+
+// noise makes packed pixels, soft enough to have a good hash.
+func noise(width, height, channels int) []byte {
+	rnd := rand.New(rand.NewPCG(uint64(width), uint64(height))) //nolint:gosec // a picture, not a secret
+	pix := make([]byte, width*height*channels)
+	for i := range pix {
+		pix[i] = byte(rnd.Uint32()>>25 + uint32(i/channels%width)*127/uint32(width)) //nolint:gosec // a byte
+	}
+	return pix
+}
+
+func BenchmarkRGB(b *testing.B) {
+	for _, side := range []int{128, 256, 512} {
+		pix := noise(side, side, 3)
+		b.Run("side="+strconv.Itoa(side), func(b *testing.B) {
+			var h pdq.Hasher
+			defer cpu(b)()
+			for b.Loop() {
+				h.RGB(pix, 3*side, side, side)
+			}
+		})
+	}
+}
+
+func BenchmarkVariants(b *testing.B) {
+	pix := noise(512, 512, 3)
+	b.Run("of=1", func(b *testing.B) {
+		var h pdq.Hasher
+		defer cpu(b)()
+		for b.Loop() {
+			h.RGB(pix, 3*512, 512, 512)
+		}
+	})
+	b.Run("of=8", func(b *testing.B) {
+		var h pdq.Hasher
+		defer cpu(b)()
+		for b.Loop() {
+			r := h.RGB(pix, 3*512, 512, 512)
+			r.Variants()
+		}
+	})
+}
