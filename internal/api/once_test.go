@@ -64,6 +64,13 @@ func TestAKeyIsOnesOwnAndForOneRequest(t *testing.T) {
 		bima.do(t, "POST", "/webhooks", map[string]any{"url": "https://hooks.tangkal.example/other"}, key).problem(t, 422, "api.idempotency-other")
 		bima.do(t, "POST", "/keys", map[string]any{"label": "a", "scopes": []string{"read"}}, key).problem(t, 422, "api.idempotency-other")
 		h.people["ratna"].do(t, "POST", "/people/me/breaks", nil, key).problem(t, 422, "api.idempotency-other")
+		// The same request to another address, and by a colleague, is another one:
+		// nobody gets the answer that another was given.
+		ratna, pause := h.people["ratna"], header("Idempotency-Key", "istirahat")
+		ratna.do(t, "POST", "/people/me/breaks", nil, pause).want(t, 204, nil)
+		ratna.do(t, "POST", "/people/me/breaks", nil, pause).want(t, 204, nil)
+		ratna.do(t, "POST", "/cases/x/release", nil, pause).problem(t, 422, "api.idempotency-other")
+		h.people["dimas"].do(t, "POST", "/people/me/breaks", nil, pause).problem(t, 422, "api.idempotency-other")
 		if r := mika.do(t, "POST", "/webhooks", body, key).want(t, 201, nil); r.Header.Get(headerReplayed) != "" {
 			t.Error("another organisation got the answer of the first")
 		}

@@ -55,6 +55,37 @@ func TestTheWholeStoryRunsThroughTheAPI(t *testing.T) {
 	})
 }
 
+// Who is told that something happened learns which organisation did it, and the
+// person's name only within it.
+func TestTheFeedNamesOnesOwnPeopleOnly(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		_, n := h.sent(t)
+		h.people["lina"].do(t, "POST", "/notices/"+n.ID+"/receive", map[string]any{}).want(t, 200, nil)
+		h.settleDown(t)
+		for _, name := range []string{"ratna", "bagus", "lina"} {
+			c := h.people[name]
+			var news list[entryBody]
+			c.do(t, "GET", "/feed?limit=200", nil).want(t, 200, &news)
+			own, others := 0, 0
+			for _, e := range news.Items {
+				switch {
+				case e.Party == string(c.actor.Party) && e.Person != "":
+					own++
+				case e.Party != "" && e.Party != string(c.actor.Party):
+					others++
+					if e.Person != "" {
+						t.Errorf("%s reads in %s that %s of another organisation did it", name, e.Type, e.Person)
+					}
+				}
+			}
+			if own == 0 || name != "lina" && others == 0 {
+				t.Errorf("%s reads of %d acts of their own people and %d of others", name, own, others)
+			}
+		}
+	})
+}
+
 func TestTheFeedWaitsForNews(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := start(t, d)

@@ -16,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
 )
 
@@ -163,6 +164,25 @@ func TestWhoIsDeactivatedIsOutAtTheNextRequest(t *testing.T) {
 			t.Errorf("%d of the sessions are left", n)
 		}
 		s.want(t, "/who", "nobody")
+	})
+}
+
+// Even if something of theirs were left, it would open nothing.
+func TestAnInactivePersonIsNobodyWhateverIsLeftOfThem(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		ana := w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst)
+		_, secret := w.apiKey(t, ana, both, time.Time{})
+		s := newSite(t, w, false)
+		s.get(t, "/in?person="+string(ana.Person))
+		s.want(t, "/who", "ana")
+		w.exec(t, `UPDATE people SET active = FALSE WHERE id = $1`, string(ana.Person))
+		s.want(t, "/who", "nobody")
+		if a, err := w.FromAPIKey(t.Context(), secret, false); !fault.Is(err, "auth.bad-key") || a.Known() {
+			t.Errorf("the key opens for %+v: %v", a, err)
+		}
+		_, err := auth.ActorFor(t.Context(), d, ana.Person)
+		wantCode(t, err, fault.Denied, "auth.inactive")
 	})
 }
 

@@ -1,7 +1,9 @@
 package backup_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -228,6 +230,9 @@ func TestBackupFiles(t *testing.T) {
 		"a sealed one opens for its recipient alone":   sealedFor,
 		"the instance key is inside only if asked for": keyInside,
 		"a restore refuses a place that is in use":     inUse,
+		"it holds every table but what must not live":  everyTable,
+		"one that does not fit its manifest is none":   doctored,
+		"another place is refused":                     elsewhere,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, h) })
 	}
@@ -307,6 +312,216 @@ func inUse(t *testing.T, h *house) {
 	if _, err := backup.Restore(t.Context(), h.Place, file, backup.RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("got %v, want a refusal that says what is not empty", err)
 	}
+}
+
+// everyTable counts the rows of each table of the database and of the backup.
+func everyTable(t *testing.T, h *house) {
+	t.Helper()
+	m := write(t, h, filepath.Join(t.TempDir(), "backup.tar.gz"), backup.WriteOptions{})
+	got := map[string]int64{}
+	for _, table := range m.Tables {
+		got[table.Name] = table.Rows
+	}
+	names, err := db.All(t.Context(), h.Place.DB, db.Scalar[string], `
+		SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'river_%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, filled := map[string]int64{}, 0
+	for _, name := range names {
+		if name == "sessions" || name == "challenges" {
+			continue // a sign-in must not come back to life
+		}
+		if want[name], err = db.Value[int64](t.Context(), h.Place.DB, `SELECT count(*) FROM "`+name+`"`); err != nil {
+			t.Fatal(err)
+		}
+		if want[name] > 0 {
+			filled++
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows by table (-database +backup):\n%s", diff)
+	}
+	if filled < 25 {
+		t.Errorf("only %d tables hold anything: the test shows little", filled)
+	}
+}
+
+// rewrite copies a backup, changing what change changes; nil leaves an entry
+// out.
+func rewrite(t *testing.T, file string, change func(name string, body []byte) []byte) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := tar.NewReader(gunzip(t, bytes.NewReader(raw)))
+	var b bytes.Buffer
+	zipped := gzip.NewWriter(&b)
+	out := tar.NewWriter(zipped)
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body = change(h.Name, body); body == nil {
+			continue
+		}
+		h.Size = int64(len(body))
+		if err := out.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Write(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(out.Close(), zipped.Close()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "changed.tar.gz")
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// empty is a place that a backup may be restored to.
+func empty(t *testing.T) backup.Place {
+	t.Helper()
+	dir := t.TempDir()
+	return backup.Place{DB: dbtest.SQLite(t), Vault: vault.Config{Dir: filepath.Join(dir, "v"), KeyFile: filepath.Join(dir, "k")}, Clock: clock.System{}}
+}
+
+// wantRefused restores a file and wants a refusal in these words that leaves
+// nothing behind.
+func wantRefused(t *testing.T, p backup.Place, file, words string) {
+	t.Helper()
+	if _, err := backup.Restore(t.Context(), p, file, backup.RestoreOptions{}); err == nil || !strings.Contains(err.Error(), words) {
+		t.Errorf("got %v, want a refusal that says %q", err, words)
+	}
+	for _, table := range []string{"parties", "cases", "feed_entries"} {
+		if n, err := db.Value[int64](t.Context(), p.DB, `SELECT count(*) FROM `+table); err != nil || n != 0 {
+			t.Errorf("%d rows in %s after a refusal (%v)", n, table, err)
+		}
+	}
+}
+
+// doctored are files whose every byte is readable, but not what the manifest
+// says: somebody has opened and written them again.
+func doctored(t *testing.T, h *house) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	write(t, h, file, backup.WriteOptions{WithKey: true})
+	one := ""
+	pick := func(name, prefix string) bool { // the first entry under prefix
+		if one == "" && strings.HasPrefix(name, prefix) {
+			one = name
+		}
+		return name == one
+	}
+	for name, c := range map[string]struct {
+		change func(name string, body []byte) []byte
+		words  string
+	}{
+		"a changed row": {func(name string, body []byte) []byte {
+			if name == "tables/parties.jsonl" {
+				return bytes.Replace(body, []byte("Ruangsuara"), []byte("Ruangsuari"), 1)
+			}
+			return body
+		}, "parties is not what the manifest says"},
+		"a row more": {func(name string, body []byte) []byte {
+			if name == "tables/parties.jsonl" {
+				return append(body, body[:bytes.IndexByte(body, '\n')+1]...)
+			}
+			return body
+		}, "parties is not what the manifest says"},
+		"a table less": {func(name string, body []byte) []byte {
+			if name == "tables/cases.jsonl" {
+				return nil
+			}
+			return body
+		}, "tables"},
+		"a changed blob": {func(name string, body []byte) []byte {
+			if pick(name, "blobs/") {
+				body[0] ^= 1
+			}
+			return body
+		}, "not what its name says"},
+		"a blob less": {func(name string, body []byte) []byte {
+			if pick(name, "blobs/") {
+				return nil
+			}
+			return body
+		}, "blobs"},
+		"a key less": {func(name string, body []byte) []byte {
+			if name == "instance.key" {
+				return nil
+			}
+			return body
+		}, "instance key"},
+		"no manifest": {func(name string, body []byte) []byte {
+			if name == "manifest.json" {
+				return nil
+			}
+			return body
+		}, "no manifest"},
+		"another form": {func(name string, body []byte) []byte {
+			if name == "manifest.json" {
+				return bytes.Replace(body, []byte("tangkal-backup/1"), []byte("tangkal-backup/2"), 1)
+			}
+			return body
+		}, "tangkal-backup/2"},
+		"another schema": {func(name string, body []byte) []byte {
+			if name == "manifest.json" {
+				return bytes.Replace(body, []byte(`"schema": `), []byte(`"schema": 9`), 1)
+			}
+			return body
+		}, "schema 9"},
+		"nothing": {func(_ string, body []byte) []byte { return body }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one = ""
+			changed := rewrite(t, file, c.change)
+			if c.words == "" { // rewriting alone does no harm
+				if _, err := backup.Verify(t.Context(), changed, backup.RestoreOptions{}); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantRefused(t, empty(t), changed, c.words)
+		})
+	}
+}
+
+// elsewhere is an empty database beside somebody else's vault or key.
+func elsewhere(t *testing.T, h *house) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	write(t, h, file, backup.WriteOptions{WithKey: true})
+	t.Run("a vault under another key", func(t *testing.T) {
+		p := empty(t)
+		if _, err := vault.Open(p.Vault); err != nil {
+			t.Fatal(err)
+		}
+		wantRefused(t, p, file, "another instance key")
+	})
+	t.Run("another key", func(t *testing.T) {
+		p := empty(t)
+		if err := os.WriteFile(p.Vault.KeyFile, []byte("somebody's"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wantRefused(t, p, file, "another instance key lies there")
+		if raw, err := os.ReadFile(p.Vault.KeyFile); err != nil || string(raw) != "somebody's" {
+			t.Errorf("the key that lay there is now %q (%v)", raw, err)
+		}
+	})
 }
 
 func unzipped(t testing.TB, file string) string {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -356,9 +357,107 @@ func TestNobodyReachesAnotherPartysEndpoint(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	x.record(t, "notice.sent", x.admin.Party)
+	own, err := x.box.Deliveries(t.Context(), x.admin, e.ID, 0, 10)
+	if err != nil || len(own) != 1 {
+		t.Fatalf("the owner's deliveries: %v, %v", own, err)
+	}
 	if d, err := x.box.Deliveries(t.Context(), other, e.ID, 0, 10); err != nil || len(d) != 0 {
 		t.Errorf("deliveries: %v, %v", d, err)
 	}
+	if a, err := x.box.Attempts(t.Context(), other, own[0].ID); fault.Of(err) != fault.NotFound || len(a) != 0 {
+		t.Errorf("attempts: %v, %v", a, err)
+	}
+	if _, err := x.box.Attempts(t.Context(), x.admin, own[0].ID); err != nil {
+		t.Errorf("the owner's attempts: %v", err)
+	}
+	if all, err := x.box.Endpoints(t.Context(), other); err != nil || len(all) != 0 {
+		t.Errorf("endpoints: %v, %v", all, err)
+	}
+	if all, err := x.box.Endpoints(t.Context(), x.admin); err != nil || len(all) != 1 {
+		t.Errorf("the owner's endpoints: %v, %v", all, err)
+	}
+}
+
+// A party's own housekeeping is no news to its machines.
+func TestHousekeepingIsNotSent(t *testing.T) {
+	x := start(t, dbtest.SQLite(t))
+	e, _ := x.endpoint(t, "https://hooks.example/x")
+	for _, object := range []string{"webhook", "api-key", "key", "person", "invitation", "party"} {
+		if err := x.db.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := x.feed.Record(ctx, tx, feed.Event{Kind: object + ".changed", Object: object, ObjectID: e.ID, Audience: []string{string(x.admin.Party)}, At: x.clock.Now()})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.record(t, "notice.sent", x.admin.Party)
+	own, err := x.box.Deliveries(t.Context(), x.admin, e.ID, 0, 20)
+	if err != nil || len(own) != 1 || own[0].Type != "notice.sent" {
+		t.Errorf("to be delivered: %+v, %v", own, err)
+	}
+}
+
+// Two nodes over one database: while one sends, the other leaves the message
+// alone, and what came of it is on record.
+func TestOneNodeSendsWhatAnotherIsSending(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		x := start(t, d)
+		began, goOn := make(chan string, 2), make(chan struct{})
+		x.box.Send = func(ctx context.Context, m outbox.Message) outbox.Result {
+			began <- m.ID
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+			return outbox.Result{Status: http.StatusOK}
+		}
+		e, _ := x.endpoint(t, "https://hooks.example/x")
+		other := outbox.New(x.box.Deps)
+		looked := make(chan struct{}, 100)
+		other.Send = func(_ context.Context, m outbox.Message) outbox.Result {
+			began <- m.ID
+			return outbox.Result{Status: http.StatusOK}
+		}
+		other.Clock = watched{x.clock, looked}
+		x.record(t, "notice.sent", x.admin.Party)
+		x.run(t)
+		first := <-began
+		(&exchange{box: other}).run(t)
+		for range 3 { // the other node has looked for work and found none
+			<-looked
+		}
+		if len(began) != 0 {
+			t.Error("another node sends the same message at the same time")
+		}
+		close(goOn)
+		wantAccepted(t, x, e.ID, 1)
+		if _, err := x.feed.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM feed_entries WHERE kind = 'delivery.accepted' AND data LIKE $1`, "%"+first+"%")
+		if err != nil || n != 1 {
+			t.Errorf("%d entries say that the message was accepted, want 1: %v", n, err)
+		}
+		if len(began) != 0 {
+			t.Error("the message was sent twice")
+		}
+	})
+}
+
+// A watched clock tells whenever somebody reads it.
+type watched struct {
+	clock.Clock
+	read chan<- struct{}
+}
+
+// Now implements clock.Clock.
+func (w watched) Now() time.Time {
+	select {
+	case w.read <- struct{}{}:
+	default:
+	}
+	return w.Clock.Now()
 }
 
 func TestDuringARotationBothKeysSign(t *testing.T) {
@@ -380,6 +479,16 @@ func TestDuringARotationBothKeysSign(t *testing.T) {
 		}
 		if err := lib.Verify(r.got[0].body, r.got[0].header); err != nil {
 			t.Errorf("%s key: %v", name, err)
+		}
+	}
+	// A day later the old key is worth nothing any more. Its signature would be
+	// of a time that the public library refuses, so it is counted.
+	x.clock.Advance(25 * time.Hour)
+	x.record(t, "notice.sent", x.admin.Party)
+	r.wait(t)
+	for i, want := range []int{4, 2} { // v1 and v1a of each key
+		if got := len(strings.Fields(r.got[i].header.Get(notes.HeaderHookSignature))); got != want {
+			t.Errorf("message %d has %d signatures, want %d", i, got, want)
 		}
 	}
 }

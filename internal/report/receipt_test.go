@@ -112,6 +112,68 @@ func TestGuessedReceiptsOpenNothing(t *testing.T) {
 	})
 }
 
+// Every one of the 80 bits counts: neither the beginning of a code nor all of it
+// but one letter opens anything.
+func TestACodeOneLetterOffOpensNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		code := h.submit(t, good()).Code
+		if _, err := h.Status(t.Context(), code); err != nil {
+			t.Fatal(err)
+		}
+		for i := len("TGK-"); i < len(code); i++ {
+			if code[i] == '-' {
+				continue
+			}
+			other := "7"
+			if code[i] == '7' {
+				other = "Q"
+			}
+			near := code[:i] + other + code[i+1:]
+			if _, err := h.Status(t.Context(), near); !fault.Is(err, "report.no-receipt") {
+				t.Errorf("%s opens what %s does: %v", near, code, err)
+			}
+			if err := h.Write(t.Context(), near, "Halo?"); !fault.Is(err, "report.no-receipt") {
+				t.Errorf("%s writes to what %s opens: %v", near, code, err)
+			}
+		}
+	})
+}
+
+// 500 codes in which some letter is always the same, or follows the form's
+// token too closely, would not hold 80 random bits (threat-model T02).
+func TestEveryLetterOfAReceiptIsRandom(t *testing.T) {
+	h := start(t, dbtest.SQLite(t))
+	for name, token := range map[string]func() string{"without a token": func() string { return "" }, "with a token": h.NewToken} {
+		const codes = 250
+		var seen [24]map[byte]int
+		for i := range seen {
+			seen[i] = map[byte]int{}
+		}
+		for range codes {
+			s := good()
+			s.Token = token()
+			code := h.submit(t, s).Code
+			for i := range code {
+				seen[i][code[i]]++
+			}
+		}
+		for i := len("TGK-"); i < len("TGK-XXXX-XXXX-XXXX-XXXX"); i++ {
+			if i%5 == 3 {
+				continue // a dash
+			}
+			most := 0
+			for _, n := range seen[i] {
+				most = max(most, n)
+			}
+			// Each of 32 letters is expected 8 times; 40 has a chance below one in 10^15.
+			if len(seen[i]) < 24 || most > 40 {
+				t.Errorf("%s: place %d has %d letters, one of them %d times of %d", name, i, len(seen[i]), most, codes)
+			}
+		}
+	}
+}
+
 func TestAFormSentTwiceIsOneReport(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := start(t, d)

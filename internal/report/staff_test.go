@@ -328,6 +328,14 @@ func TestOpeningAFileIsOnRecordAndNothingDamagedIsShown(t *testing.T) {
 				t.Errorf("%s opens the file", name)
 			}
 		}
+		// By way of one's own report, a file of another agency's is none.
+		own := good()
+		own.Agency = "lain"
+		own.Files = []report.Upload{picture("theirs")}
+		theirs := h.submit(t, own)
+		if _, _, err := h.OpenFile(t.Context(), h.other, theirs.ReportID, id); !fault.Is(err, "fault.hidden") {
+			t.Errorf("the other agency, by way of its own report: %v", err)
+		}
 		f, content, err := h.OpenFile(t.Context(), h.analyst, r.ReportID, id)
 		if err != nil {
 			t.Fatal(err)
