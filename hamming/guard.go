@@ -1,0 +1,73 @@
+package hamming
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+)
+
+// check checks the blocks of n bytes from at on that were not checked before.
+func (f *file) check(at, n int) error {
+	if n == 0 {
+		return nil
+	}
+	for b := at / blockBytes; b <= (at+n-1)/blockBytes; b++ {
+		word, bit := &f.done[b/32], uint32(1)<<(b%32)
+		if word.Load()&bit != 0 {
+			continue
+		}
+		if crc32.Checksum(f.data[b*blockBytes:(b+1)*blockBytes], castagnoli) != binary.LittleEndian.Uint32(f.sums[4*b:]) {
+			return fmt.Errorf("%w: the sum of block %d is wrong", ErrCorrupt, b)
+		}
+		word.Or(bit)
+	}
+	return nil
+}
+
+// A guard stands before the parts of one segment of a snapshot until all of
+// the file is verified: a search asks it before it reads.
+type guard struct {
+	file   *file
+	lo, hi int // where the section is
+	n      int
+	bands  [][2]int // where starts and postings of each band are
+}
+
+// starts checks the bounds of the buckets that probes name around k.
+func (g *guard) starts(b int, k uint32, probes []probe) error {
+	for _, p := range probes {
+		if err := g.file.check(g.bands[b][0]+4*int(k^p.mask), 8); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postings checks those of the given buckets.
+func (g *guard) postings(b int, run []bucket) error {
+	for _, k := range run {
+		if err := g.file.check(g.bands[b][1]+4*int(k.lo), 4*int(k.hi-k.lo)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line checks the first half of entry i's hash.
+func (g *guard) line(i int) error {
+	return g.file.check(g.lo+i/perLine*lineWords*8, lineWords*8)
+}
+
+// rest checks the second half.
+func (g *guard) rest(i int) error { return g.file.check(g.hi+16*i, 16) }
+
+// entries checks the hashes of all entries.
+func (g *guard) entries() error {
+	if err := g.file.check(g.lo, 8*lineWordsOf(g.n)); err != nil {
+		return err
+	}
+	return g.file.check(g.hi, 16*g.n)
+}
+
+// all checks the whole file.
+func (g *guard) all() error { return g.file.check(0, len(g.file.sums)/4*blockBytes) }

@@ -1,0 +1,228 @@
+package hamming
+
+import (
+	"crypto/rand"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// An Index holds entries, each a hash in one or more sets, and finds those
+// near a query. Any number of goroutines may search while others change it:
+// searches take no lock, and a change is seen by every search that begins
+// after it.
+//
+// Changes take turns. Added entries are scanned until enough have come for a
+// table; tables are built aside, by a goroutine of the index's own, and
+// joined as they grow, so that there are few. A change waits only when more
+// than a million entries stand without a table.
+type Index struct {
+	perm     *permutation
+	workers  int
+	verified chan struct{} // closed when the snapshot is checked; nil without one
+	view     atomic.Pointer[view]
+
+	// mu makes changes take turns; it guards what stands below, and that only
+	// one goroutine publishes a view.
+	mu      sync.Mutex
+	room    sync.Cond // a merge has ended
+	next    ID        // of the next entry
+	merging bool
+	touched []ID // assigned or deleted while a merge runs
+	closed  bool
+	stop    chan struct{} // closed with the index
+	tasks   sync.WaitGroup
+}
+
+// view is what a search sees: segments in ascending order of their entries,
+// the last one growing. It never changes once published.
+type view struct {
+	segments []*segment
+	err      error // ErrClosed, or what is wrong with the snapshot
+}
+
+// Config says how an index works. The zero value is sensible.
+type Config struct {
+	// Workers bounds the goroutines that build tables; 0 is one per CPU.
+	Workers int
+	// Seed decides how bits are spread over the tables. The zero seed, which is
+	// sensible, draws one at random; a fixed one is for measurements.
+	Seed [32]byte
+}
+
+// tailEntries is the size of the growing segment: a scan of it costs less than
+// the look-ups in front of it.
+const tailEntries = 32 << 10
+
+// maxWaiting is the number of segments that may wait for a table before
+// changes wait too.
+const maxWaiting = 32
+
+// New returns an empty index.
+func New(c Config) *Index {
+	x := newIndex(c)
+	x.publish(newSegment(x.next, tailEntries))
+	return x
+}
+
+func newIndex(c Config) *Index {
+	if c.Workers <= 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.Seed == [32]byte{} {
+		_, _ = rand.Read(c.Seed[:]) // never fails (crypto/rand)
+	}
+	x := &Index{perm: drawPermutation(c.Seed), workers: c.Workers, next: 1, stop: make(chan struct{})}
+	x.room.L = &x.mu
+	return x
+}
+
+// Build returns an index of n entries, numbered 1 to n, at once: the way to
+// load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
+// number and is not found.
+func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
+	x := newIndex(c)
+	s := newSegment(x.next, n)
+	for i := range n {
+		h, in := at(i)
+		s.put(i, x.perm.apply(h), in)
+		if in == 0 {
+			s.dead.Add(1)
+		}
+	}
+	s.n.Store(int64(n))
+	if p := planFor(n); p != nil {
+		s.table = buildTable(s, p, x.workers)
+	}
+	x.next += ID(n) //nolint:gosec // a length
+	x.publish(s, newSegment(x.next, tailEntries))
+	return x
+}
+
+// publish shows searches the given segments.
+func (x *Index) publish(segments ...*segment) { x.view.Store(&view{segments: segments}) }
+
+// Add adds an entry in the given sets and returns its number.
+//
+// Errors: ErrNoSet, ErrClosed, ErrCorrupt.
+func (x *Index) Add(h Hash, in Sets) (ID, error) {
+	if in == 0 {
+		return 0, ErrNoSet
+	}
+	w := x.perm.apply(h)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.merging && len(x.view.Load().segments) > maxWaiting {
+		x.room.Wait()
+	}
+	v := x.view.Load()
+	if v.err != nil {
+		return 0, v.err
+	}
+	tail := v.segments[len(v.segments)-1]
+	if tail.full() {
+		tail = newSegment(x.next, tailEntries)
+		x.publish(append(slices.Clone(v.segments), tail)...)
+		x.merge()
+	}
+	tail.add(w, in)
+	x.next++
+	return x.next - 1, nil
+}
+
+// Delete deletes an entry and reports whether it was there. Its number is not
+// given again.
+func (x *Index) Delete(id ID) bool { return x.change(id, 0) }
+
+// Assign puts an entry into exactly the given sets and reports whether the
+// entry was there. No sets are a deletion.
+func (x *Index) Assign(id ID, in Sets) bool { return x.change(id, in) }
+
+func (x *Index) change(id ID, in Sets) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s, i, ok := x.view.Load().find(id)
+	if !ok || s.assign(i, in) == 0 {
+		return false
+	}
+	if x.merging {
+		x.touched = append(x.touched, id)
+	}
+	return true
+}
+
+// find returns where the entry numbered id is.
+func (v *view) find(id ID) (s *segment, i int, ok bool) {
+	k, exact := slices.BinarySearchFunc(v.segments, id, func(s *segment, id ID) int {
+		switch {
+		case s.first < id:
+			return -1
+		case s.first > id:
+			return 1
+		}
+		return 0
+	})
+	if !exact {
+		k--
+	}
+	if k < 0 {
+		return nil, 0, false
+	}
+	i, ok = v.segments[k].find(id)
+	return v.segments[k], i, ok
+}
+
+// Get returns an entry's hash and sets; ok is false if there is none.
+func (x *Index) Get(id ID) (h Hash, in Sets, ok bool) {
+	v := x.view.Load()
+	defer runtime.KeepAlive(v)
+	s, i, ok := v.find(id)
+	if !ok {
+		return Hash{}, 0, false
+	}
+	if g := s.guard.Load(); g != nil && x.fail(errors.Join(g.line(i), g.rest(i))) != nil {
+		return Hash{}, 0, false
+	}
+	if in = s.in(i); in == 0 {
+		return Hash{}, 0, false
+	}
+	return x.perm.undo(s.words(i)), in, true
+}
+
+// Len returns the number of entries.
+func (x *Index) Len() (n int) {
+	for _, s := range x.view.Load().segments {
+		n += s.live()
+	}
+	return n
+}
+
+// fail makes err, if it is one, the answer to all that follows, and returns it.
+func (x *Index) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.closed {
+		x.view.Store(&view{err: err})
+		x.room.Broadcast()
+	}
+	return err
+}
+
+// Close ends the goroutines of the index and waits for them. Searches and
+// changes that begin later fail with ErrClosed; those on their way end well.
+func (x *Index) Close() {
+	x.mu.Lock()
+	if !x.closed {
+		x.closed = true
+		close(x.stop)
+	}
+	x.view.Store(&view{err: ErrClosed})
+	x.room.Broadcast()
+	x.mu.Unlock()
+	x.tasks.Wait()
+}

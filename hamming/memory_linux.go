@@ -1,0 +1,28 @@
+package hamming
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapMemory returns at least size zeroed bytes on huge pages. Like the Go
+// runtime it gives up when there is no memory.
+func mapMemory(size int) []byte {
+	size = (size + offHeapFrom - 1) &^ (offHeapFrom - 1)
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		panic(fmt.Sprintf("hamming: no memory for %d bytes: %v", size, err))
+	}
+	_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // an aid: without it all is the same, and slower
+	return b
+}
+
+func unmapMemory(b []byte) { _ = unix.Munmap(b) }
+
+// mapFile maps a file for reading. What is written to the memory stays private
+// to the process and never reaches the file.
+func mapFile(f *os.File, size int) ([]byte, error) {
+	return unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE) //nolint:gosec // a descriptor fits
+}

@@ -1,0 +1,204 @@
+package hamming
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Open opens a snapshot without reading it: the file is mapped, and its pages
+// are read as searches need them. It returns the mark that was given to
+// WriteFile. The footer, the directory, the sums and the sets are checked now;
+// every other block when a search first touches it, and all of them by a
+// goroutine that begins at once (see Verify). The file may be replaced or
+// removed while the index is open, but not overwritten or cut.
+//
+// Errors: ErrCorrupt if the file is not a whole snapshot, and of the
+// filesystem. After either, build the index from its source.
+func Open(name string, c Config) (x *Index, mark uint64, err error) {
+	data, err := mapSnapshot(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("hamming: open snapshot: %w", err)
+	}
+	a := newArena()
+	runtime.AddCleanup(a, unmapMemory, data)
+	return open(&file{arena: a, data: data}, c)
+}
+
+// open makes an index of a mapped file.
+func open(f *file, c Config) (x *Index, mark uint64, err error) {
+	d, err := f.read()
+	if err != nil {
+		return nil, 0, err
+	}
+	x = newIndex(c)
+	p, ok := newPermutation(d.to)
+	if !ok {
+		return nil, 0, corrupt("the order of bits is no permutation")
+	}
+	x.perm, x.next = p, d.next
+	segments, err := f.segments(d)
+	if err != nil {
+		return nil, 0, err
+	}
+	x.publish(append(segments, newSegment(x.next, tailEntries))...)
+	x.verified = make(chan struct{})
+	x.tasks.Go(func() { x.verifyFile(f, segments) })
+	return x, d.mark, nil
+}
+
+// mapSnapshot maps the file of that name.
+func mapSnapshot(name string) ([]byte, error) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil, errors.New("snapshots are for little-endian machines")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < blockBytes+footerBytes {
+		return nil, corrupt("the file is too short")
+	}
+	return mapFile(f, int(info.Size()))
+}
+
+// file is a mapped snapshot.
+type file struct {
+	arena *arena // keeps the mapping
+	data  []byte
+	sums  []byte          // of its blocks
+	done  []atomic.Uint32 // bits of blocks whose sums were right
+}
+
+// read checks and returns the directory.
+func (f *file) read() (*directory, error) {
+	le, footer := binary.LittleEndian, f.data[len(f.data)-footerBytes:]
+	if [8]byte(footer[20:]) != magic || [8]byte(f.data) != magic {
+		return nil, corrupt("it does not begin or end as a snapshot")
+	}
+	at, n, end := le.Uint64(footer), le.Uint64(footer[8:]), uint64(len(f.data)-footerBytes) //nolint:gosec // a length
+	if at%blockBytes != 0 || at > end || n != end-at || n < at/blockBytes*4 {
+		return nil, corrupt("the directory is not where the footer says")
+	}
+	body := f.data[at:end]
+	if crc32.Checksum(body, castagnoli) != le.Uint32(footer[16:]) {
+		return nil, corrupt("the sum of the directory is wrong")
+	}
+	blocks := int(at / blockBytes) //nolint:gosec // within the file
+	f.sums = body[:4*blocks]
+	f.done = make([]atomic.Uint32, (blocks+31)/32)
+	d, err := parseDirectory(body[4*blocks:])
+	if err != nil {
+		return nil, err
+	}
+	size := blockBytes
+	for i := range d.segments {
+		for _, n := range d.segments[i].sections() {
+			size += (n + blockBytes - 1) &^ (blockBytes - 1)
+		}
+	}
+	if d.blocks != blocks || size != blocks*blockBytes {
+		return nil, corrupt("the sections do not have the sizes that the directory says")
+	}
+	return d, nil
+}
+
+// segments returns the segments as they stand in the file.
+func (f *file) segments(d *directory) (out []*segment, err error) {
+	at := blockBytes
+	for i := range d.segments {
+		e := &d.segments[i]
+		var places []int
+		for _, n := range e.sections() {
+			places = append(places, at)
+			at += (n + blockBytes - 1) &^ (blockBytes - 1)
+		}
+		s, err := f.segment(e, places)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// segment maps one segment, whose sections are at the given places.
+func (f *file) segment(e *segmentEntry, places []int) (*segment, error) {
+	g := &guard{file: f, lo: places[0], hi: places[1], n: e.n}
+	s := &segment{arena: newArena(), file: f, first: e.first}
+	s.lo = arrayAt[uint64](f, places[0], lineWordsOf(e.n))
+	s.hi = arrayAt[uint64](f, places[1], 2*e.n)
+	if err := f.check(places[2], 4*e.n); err != nil {
+		return nil, err
+	}
+	s.sets = array[uint32](s.arena, e.n) // they change
+	copy(s.sets, arrayAt[uint32](f, places[2], e.n))
+	s.n.Store(int64(e.n))
+	s.dead.Store(int64(e.dead))
+	places = places[3:]
+	if e.gaps {
+		if err := f.check(places[0], 4*e.n); err != nil {
+			return nil, err
+		}
+		s.ids = arrayAt[uint32](f, places[0], e.n)
+		places = places[1:]
+	}
+	if len(e.bands) > 0 {
+		s.table = &table{plan: &plan{name: "snapshot", bands: e.bands}}
+	}
+	for b, e2 := range e.bands {
+		t := newBandTable(e2)
+		t.starts = arrayAt[uint32](f, places[2*b], e2.buckets()+1)
+		t.ids = arrayAt[uint32](f, places[2*b+1], e.n)
+		s.table.bands = append(s.table.bands, t)
+		g.bands = append(g.bands, [2]int{places[2*b], places[2*b+1]})
+	}
+	s.guard.Store(g)
+	return s, nil
+}
+
+// arrayAt returns n numbers of the file from byte at on.
+func arrayAt[T number](f *file, at, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(&f.data[at])), n) //nolint:gosec // read checked that the section is within the file
+}
+
+// verifyFile checks all blocks in turn, and then takes the guards away.
+func (x *Index) verifyFile(f *file, segments []*segment) {
+	defer close(x.verified)
+	const step = 256 * blockBytes
+	for at := 0; at < len(f.sums)/4*blockBytes; at += step {
+		select {
+		case <-x.stop:
+			return
+		default:
+		}
+		if err := f.check(at, min(step, len(f.sums)/4*blockBytes-at)); err != nil {
+			_ = x.fail(err) // whoever asks next is told
+			return
+		}
+	}
+	for _, s := range segments {
+		s.guard.Store(nil)
+	}
+}
+
+// Verify waits until every block of the snapshot that the index was opened
+// from is checked. It returns nil at once for an index that was not opened.
+//
+// Errors: ErrCorrupt, ErrClosed.
+func (x *Index) Verify() error {
+	if x.verified != nil {
+		<-x.verified
+	}
+	return x.view.Load().err
+}

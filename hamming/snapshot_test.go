@@ -1,0 +1,145 @@
+package hamming
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// written returns the bytes of a snapshot of n entries in two segments, one of
+// them with a table.
+func written(t testing.TB, n int) []byte {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 4))
+	x := Build(Config{Seed: [32]byte{1}}, n, func(int) (Hash, Sets) { return banks[1].draw(r), 1 })
+	defer x.Close()
+	for range 10 {
+		if _, err := x.Add(uniform(r), 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.Delete(4)
+	s, err := x.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "index")
+	if err := s.WriteFile(name, 5); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// tryAll opens b and uses all of it; what it finds does not matter, as long as
+// it ends and every error is ErrCorrupt.
+func tryAll(t testing.TB, b []byte) (err error) {
+	t.Helper()
+	x, _, err := open(&file{arena: newArena(), data: b}, Config{})
+	if err == nil {
+		err = useAll(x)
+		x.Close()
+	}
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("%v, want ErrCorrupt or nothing", err)
+	}
+	return err
+}
+
+func useAll(x *Index) error {
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 4 {
+		if _, err := x.Within(uniform(r), r.IntN(32)); err != nil {
+			return err
+		}
+	}
+	for _, id := range []ID{1, 2, 4000} {
+		if h, _, ok := x.Get(id); ok {
+			if _, err := x.Within(h, 31); err != nil {
+				return err
+			}
+		}
+		x.Delete(id)
+	}
+	if _, err := x.Add(uniform(r), 1); err != nil {
+		return err
+	}
+	return x.Verify()
+}
+
+// Whatever single byte of the file changes, or wherever it is cut, it is
+// refused: at once, or by the search or the check that meets it.
+func TestDamageIsRefused(t *testing.T) {
+	b := written(t, narrowFrom)
+	if err := tryAll(t, b); err != nil {
+		t.Fatalf("undamaged: %v", err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		i := r.IntN(len(b))
+		if r.IntN(3) == 0 {
+			i = len(b) - 1 - r.IntN(3000) // directory and sums
+		}
+		bit := byte(1) << r.IntN(8)
+		b[i] ^= bit
+		if err := tryAll(t, b); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("byte %d of %d changed: %v, want ErrCorrupt", i, len(b), err)
+		}
+		b[i] ^= bit
+	}
+}
+
+// Wherever the file is cut, Open refuses it.
+func TestCutFileIsRefused(t *testing.T) {
+	b := written(t, 100)
+	name := filepath.Join(t.TempDir(), "index")
+	for n := 0; n < len(b); n += 1 + n/7 {
+		if err := os.WriteFile(name, b[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Open(name, Config{}); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("cut to %d bytes of %d: %v, want ErrCorrupt", n, len(b), err)
+		}
+	}
+	if _, _, err := Open(name+"-none", Config{}); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("no file: %v", err)
+	}
+}
+
+// FuzzOpen changes a snapshot at will, and may make its sums right again, as
+// whoever writes files for us could.
+func FuzzOpen(f *testing.F) {
+	whole := written(f, narrowFrom)
+	f.Add(uint32(0), []byte{}, false)
+	f.Add(uint32(len(whole)-40), []byte{1, 2, 3, 4}, true) //nolint:gosec // small
+	f.Add(uint32(8192), []byte{255, 255, 255, 255, 255, 255, 255, 255}, true)
+	f.Fuzz(func(t *testing.T, at uint32, change []byte, reseal bool) {
+		b := append([]byte(nil), whole...)
+		copy(b[int(at)%len(b):], change)
+		if reseal {
+			sealAgain(b, len(whole))
+		}
+		_ = tryAll(t, b) // any answer, as long as there is one
+	})
+}
+
+// sealAgain makes the sums of a changed file right.
+func sealAgain(b []byte, n int) {
+	le := binary.LittleEndian
+	footer := b[n-footerBytes:]
+	at, end := le.Uint64(footer), uint64(n-footerBytes)
+	if at > end || at%blockBytes != 0 || end-at < at/blockBytes*4 {
+		return
+	}
+	for k := range at / blockBytes {
+		le.PutUint32(b[at+4*k:], crc32.Checksum(b[k*blockBytes:(k+1)*blockBytes], castagnoli))
+	}
+	le.PutUint32(footer[16:], crc32.Checksum(b[at:end], castagnoli))
+}
