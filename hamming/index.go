@@ -83,6 +83,9 @@ func newIndex(c Config) *Index {
 // load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
 // number and is not found.
 func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
+	if n == 0 {
+		return New(c)
+	}
 	x := newIndex(c)
 	s := newSegment(x.next, n)
 	for i := range n {

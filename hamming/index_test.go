@@ -93,8 +93,8 @@ func TestRandomWalk(t *testing.T) {
 		defer func() { w.x.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
 			"add":    func(t *rapid.T) { w.add(t, rapid.IntRange(1, 50).Draw(t, "n")) },
-			"flood":  func(t *rapid.T) { w.add(t, rapid.IntRange(1, 3000).Draw(t, "n")) },
-			"build":  func(t *rapid.T) { w.build(rapid.IntRange(0, 6000).Draw(t, "n")) },
+			"flood":  func(t *rapid.T) { w.add(t, rapid.IntRange(1, 1000).Draw(t, "n")) },
+			"build":  func(t *rapid.T) { w.build(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 6000)).Draw(t, "n")) },
 			"delete": func(t *rapid.T) { w.change(t, 0) },
 			"assign": func(t *rapid.T) { w.change(t, Sets(rapid.Uint32().Draw(t, "sets"))) },
 			"merge":  func(*rapid.T) { w.merge() },
