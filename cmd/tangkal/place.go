@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -40,6 +44,12 @@ func (p place) vault() vault.Config {
 
 // open opens a database that this program's version has made already.
 func (p place) open(ctx context.Context) (*db.DB, error) {
+	if file, ok := strings.CutPrefix(p.url(), "sqlite:"); ok {
+		// SQLite would make an empty one in its place.
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database at %s: is --data or --db the one that the server uses?", file)
+		}
+	}
 	d, err := db.Open(ctx, p.url())
 	if err != nil {
 		return nil, err
@@ -74,7 +84,13 @@ func (p place) office(sh *shell, as string) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := vault.Open(p.vault())
+	vc := p.vault()
+	vc.Mark, err = reference.Mark(sh.ctx, d)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	v, err := vault.Open(vc)
 	if err != nil {
 		d.Close()
 		return nil, err

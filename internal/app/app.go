@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -103,12 +102,18 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if err := job.Migrate(ctx, a.DB); err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)
 	}
-	a.Vault, err = vault.Open(vault.Config{Dir: filepath.Join(c.Data, "vault"), KeyFile: filepath.Join(c.Data, "instance.key")})
-	if err != nil {
+	vc := c.vault()
+	if vc.Mark, err = reference.Mark(ctx, a.DB); err != nil {
+		return err
+	}
+	if a.Vault, err = vault.Open(vc); err != nil {
 		return err
 	}
 	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return reference.Found(ctx, tx, c.InstanceCode, c.InstanceName, a.Clock.Now())
+		if err := reference.Found(ctx, tx, c.InstanceCode, c.InstanceName, a.Clock.Now()); err != nil {
+			return err
+		}
+		return reference.SetMark(ctx, tx, a.Vault.Mark())
 	})
 }
 

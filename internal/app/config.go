@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tangkal/tangkal/internal/vault"
 )
 
 // A Config says how an instance runs. Each field can be given as a flag, as
@@ -22,7 +24,7 @@ type Config struct {
 	TLSCert        string `name:"tls-cert" help:"Certificate chain (PEM). Without it, serve plain HTTP behind a proxy that ends TLS." env:"TANGKAL_TLS_CERT" type:"existingfile" placeholder:"FILE"`
 	TLSKey         string `name:"tls-key" help:"Private key of the certificate (PEM)." env:"TANGKAL_TLS_KEY" type:"existingfile" placeholder:"FILE"`
 
-	InstanceCode string `help:"Short code in every reference, 2 to 12 of A-Z and 0-9; fixed at the first start." default:"TGK" env:"TANGKAL_INSTANCE_CODE"`
+	InstanceCode string `help:"Short code in every reference, 2 to 12 of A-Z and 0-9; fixed at the first start, TGK if none is given." env:"TANGKAL_INSTANCE_CODE"`
 	InstanceName string `help:"Name of this installation." default:"Tangkal" env:"TANGKAL_INSTANCE_NAME"`
 	Jurisdiction string `help:"Policy pack that routes reports." default:"id" env:"TANGKAL_JURISDICTION"`
 
@@ -73,7 +75,7 @@ func (c Config) Check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key: give both or neither")
 	}
-	if len(c.InstanceCode) < 2 || len(c.InstanceCode) > 12 || strings.Trim(c.InstanceCode, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
+	if c.InstanceCode != "" && (len(c.InstanceCode) < 2 || len(c.InstanceCode) > 12 || strings.Trim(c.InstanceCode, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "") {
 		add("instance-code %q: want 2 to 12 of A-Z and 0-9", c.InstanceCode)
 	}
 	if !strings.HasPrefix(c.DB, "sqlite:") && !strings.HasPrefix(c.DB, "postgres://") && !strings.HasPrefix(c.DB, "postgresql://") {
@@ -117,6 +119,11 @@ func redact(raw string) string {
 
 // secure reports whether people reach the pages over TLS.
 func (c Config) secure() bool { return strings.HasPrefix(c.PublicURL, "https://") }
+
+// vault returns where evidence and the instance key lie.
+func (c Config) vault() vault.Config {
+	return vault.Config{Dir: filepath.Join(c.Data, "vault"), KeyFile: filepath.Join(c.Data, "instance.key")}
+}
 
 // makeData creates the data directory for its owner only.
 func (c Config) makeData() error {

@@ -297,3 +297,11 @@ func unavailable(err error) error {
 	e.RetryAfter = 5 * time.Second
 	return e.Because(err)
 }
+
+// unsure is a commit whose answer was lost: nobody can say "nothing was
+// changed", and nobody "it is stored".
+func unsure(err error) error {
+	e := fault.New(fault.Unavailable, "db.unsure")
+	e.RetryAfter = 5 * time.Second
+	return e.Because(err)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -30,6 +31,9 @@ func (d *DB) Migrate(ctx context.Context) ([]Step, error) {
 		return nil, err
 	}
 	defer done()
+	if err := older(ctx, p); err != nil {
+		return nil, err
+	}
 	results, err := p.Up(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
@@ -48,6 +52,9 @@ func (d *DB) Pending(ctx context.Context) ([]Step, error) {
 		return nil, err
 	}
 	defer done()
+	if err := older(ctx, p); err != nil {
+		return nil, err
+	}
 	all, err := p.Status(ctx)
 	if err != nil {
 		return nil, err
@@ -59,6 +66,22 @@ func (d *DB) Pending(ctx context.Context) ([]Step, error) {
 		}
 	}
 	return steps, nil
+}
+
+// ErrNewer tells that a later version of the program has changed the schema.
+var ErrNewer = errors.New("the database belongs to a newer version of the program")
+
+// older refuses a database that a newer program has migrated: this one would
+// write rows that the newer does not expect.
+func older(ctx context.Context, p *goose.Provider) error {
+	have, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if have > known {
+		return fmt.Errorf("%w (schema %d, this one knows %d): start the newer program, or restore the backup that was made before the upgrade", ErrNewer, have, known)
+	}
+	return nil
 }
 
 func (d *DB) goose() (*goose.Provider, func(), error) {

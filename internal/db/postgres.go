@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tangkal/tangkal/internal/fault"
 )
 
 // pgTries is how often a transaction is run before its serialisation failure
@@ -59,8 +63,13 @@ func pgQuery(ctx context.Context, q pgQuerier, query string, args []any) (Rows, 
 	if err != nil {
 		return nil, pgError(err)
 	}
-	return rows, nil
+	return pgRows{rows}, nil
 }
+
+type pgRows struct{ pgx.Rows }
+
+// Err returns what ended the rows, sorted.
+func (r pgRows) Err() error { return pgError(r.Rows.Err()) }
 
 func pgWrite(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
@@ -96,7 +105,11 @@ func pgOnce(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := ptx.Commit(end); err != nil {
-		return pgError(fmt.Errorf("commit: %w", err))
+		err = pgError(fmt.Errorf("commit: %w", err))
+		if fault.Of(err) == fault.Unavailable {
+			return unsure(err) // the answer is lost, perhaps not the commit
+		}
+		return err
 	}
 	for _, after := range tx.after {
 		after()
@@ -112,10 +125,11 @@ func pgAgain(err error) bool {
 }
 
 // pgError sorts failures of the server itself: connection (08), resources
-// (53), operator intervention (57), system (58).
+// (53), operator intervention (57), system (58), and a connection that breaks
+// or does not answer in time.
 func pgError(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || fault.Of(err) == fault.Unavailable {
+		return err
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code[:2] {
@@ -124,7 +138,9 @@ func pgError(err error) error {
 		}
 		return err
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	_, connect := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err) // also a deadline, ours or the system's
+	if connect || network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return unavailable(err)
 	}
 	return err

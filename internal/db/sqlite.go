@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
@@ -51,6 +54,9 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 	if path == "" {
 		return nil, errors.New("no path: want sqlite:PATH")
 	}
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
 	writer, err := sql.Open("sqlite", liteDSN(path, "immediate"))
 	if err != nil {
 		return nil, err
@@ -63,10 +69,26 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
 	l := &lite{writer: writer, readers: readers, queue: make(chan *liteWrite, maxWaiting), done: make(chan struct{})}
 	if err := l.assertDurable(ctx); err != nil {
-		return nil, errors.Join(err, writer.Close(), readers.Close())
+		return nil, errors.Join(inWords(err, path), writer.Close(), readers.Close())
 	}
 	go l.run()
 	return l, nil
+}
+
+// makePrivate makes an empty database file that only its owner can read, as
+// SQLite itself would not; its log takes over the mode. A file that this user
+// may not change is refused in words: SQLite would name a number.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("user %d may not read and write it: give the file and its directory to the user that the program runs as", os.Getuid())
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("its directory is not there: %w", err)
+	case err != nil:
+		return err
+	}
+	return f.Close()
 }
 
 // liteDSN spells the settings that durability rests on. busy_timeout covers
@@ -238,6 +260,9 @@ type liteQuerier interface {
 
 type liteRows struct{ *sql.Rows }
 
+// Err returns what ended the rows, sorted.
+func (r liteRows) Err() error { return liteError(r.Rows.Err()) }
+
 // Close ends the query; an error of it stands in Err already.
 func (r liteRows) Close() { r.Rows.Close() } //nolint:errcheck // see above
 
@@ -282,6 +307,23 @@ func liteError(err error) error {
 		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN:
 			return unavailable(err)
 		}
+	}
+	return err
+}
+
+// inWords says what to do about a file that does not open.
+func inWords(err error, path string) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("the file is damaged or no database: keep it aside, and restore the last backup (%w)", err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("user %d may not write into %s: give that directory to the user that the program runs as (%w)", os.Getuid(), filepath.Dir(path), err)
+	case sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("another program holds it: stop that one (%w)", err)
 	}
 	return err
 }

@@ -35,13 +35,52 @@ const (
 // maxStep is the largest step between two numbers of a series.
 const maxStep = 9
 
+// defaultCode is the code of an instance that was given none.
+const defaultCode = "TGK"
+
 // Found names the instance, once. Its code stands in every reference and is
-// never changed after.
+// never changed after: another one is ErrOtherCode, and "" is the one it has, or
+// TGK. The name may change.
 func Found(ctx context.Context, tx *db.Tx, code, name string, now time.Time) error {
+	have, err := Of(ctx, tx)
+	switch {
+	case err == nil && (code == "" || code == have.Code):
+		if name == have.Name {
+			return nil
+		}
+		_, err := tx.Exec(ctx, `UPDATE instance SET name = $1 WHERE id = 1`, name)
+		return err
+	case err == nil:
+		return fmt.Errorf("instance code %s: %w, and it is %s: give that one, or none", code, ErrOtherCode, have.Code)
+	case !errors.Is(err, db.ErrAbsent):
+		return err
+	}
+	if code == "" {
+		code = defaultCode
+	}
 	if len(code) < 2 || len(code) > 12 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
 		return fmt.Errorf("instance code %q: want 2 to 12 of A-Z and 0-9", code)
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO instance (id, code, name, created_at) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING`, code, name, db.Micros(now))
+	_, err = tx.Exec(ctx, `INSERT INTO instance (id, code, name, created_at) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING`, code, name, db.Micros(now))
+	return err
+}
+
+// ErrOtherCode tells that the instance has another code than was asked for.
+var ErrOtherCode = errors.New("the code of an instance is fixed at its first start")
+
+// Mark returns the mark of the vault that the rows belong to, "" before the
+// first start.
+func Mark(ctx context.Context, r db.Reader) (string, error) {
+	mark, err := db.Value[string](ctx, r, `SELECT COALESCE(vault_mark, '') FROM instance WHERE id = 1`)
+	if errors.Is(err, db.ErrAbsent) {
+		return "", nil
+	}
+	return mark, err
+}
+
+// SetMark keeps the mark of the vault, once.
+func SetMark(ctx context.Context, tx *db.Tx, mark string) error {
+	_, err := tx.Exec(ctx, `UPDATE instance SET vault_mark = $1 WHERE id = 1 AND vault_mark IS NULL`, mark)
 	return err
 }
 

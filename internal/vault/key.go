@@ -125,6 +125,9 @@ func (m master) mac(purpose string, data []byte) []byte {
 	return h.Sum(nil)
 }
 
+// mark tells the key from every other and reveals nothing of it.
+func (m master) mark() string { return Digest(m.mac("vault-key-check", nil)).String() }
+
 func (m master) wrap(k Key) WrappedKey {
 	return sealWith(derive(m.secret, "tangkal/vault/wrap/v1"), wrapPrefix, []byte(k.identity.String()), "")
 }
@@ -152,6 +155,9 @@ const (
 // open is refused.
 func readMaster(path string) (master, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return master{}, fmt.Errorf("the instance key %s is missing, and without it nothing sealed can be read: bring back the copy that is kept apart from the backups (%w)", path, fs.ErrNotExist)
+	}
 	if err != nil {
 		return master{}, fmt.Errorf("read instance key: %w", err)
 	}
@@ -227,7 +233,7 @@ func openMaster(path, check string) (master, error) {
 	if err != nil {
 		return master{}, err
 	}
-	mark := []byte(Digest(m.mac("vault-key-check", nil)).String() + "\n")
+	mark := []byte(m.mark() + "\n")
 	if fresh {
 		if err := writeOnce(check, mark); err != nil {
 			return master{}, err

@@ -16,13 +16,16 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -43,6 +46,11 @@ type Config struct {
 	// KeyFile is the path of the instance key. On the first run, while nothing
 	// has been sealed, a new one is made with mode 0600.
 	KeyFile string
+	// Mark is what Vault.Mark said when the database was founded, kept with the
+	// rows. With it nothing is made anew: a vault whose file system is not
+	// mounted, and a key that is lost, are told from a first start. "" is a
+	// first start.
+	Mark string
 }
 
 // Validate names every fault of c at once.
@@ -61,24 +69,76 @@ func (c Config) Validate() error {
 type Vault struct {
 	store  Store
 	master master
+	dir    string
 }
 
 // Open opens the vault in c, or creates it. It refuses a key file that others
-// can read, one that is missing although something has been sealed, and one
-// that belongs to another vault.
+// can read, one that is missing although something has been sealed, one that
+// belongs to another vault, and a vault that is not the one of c.Mark.
 func Open(c Config) (*Vault, error) {
 	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	check := filepath.Join(c.Dir, checkName)
+	if err := c.marked(check); err != nil {
 		return nil, err
 	}
 	store, err := OpenFileStore(c.Dir)
 	if err != nil {
 		return nil, err
 	}
-	m, err := openMaster(c.KeyFile, filepath.Join(c.Dir, "key-check"))
+	m, err := openMaster(c.KeyFile, check)
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{store: store, master: m}, nil
+	return &Vault{store: store, master: m, dir: c.Dir}, nil
+}
+
+// checkName is the file in the vault by which it knows its key.
+const checkName = "key-check"
+
+// marked tells whether the vault is the one that the database knows, before
+// anything is made in its place.
+func (c Config) marked(check string) error {
+	if c.Mark == "" {
+		return nil
+	}
+	got, err := os.ReadFile(check)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no vault at %s, though the database has sealed things in it: mount its file system, or bring it back from a backup", c.Dir)
+	case err != nil:
+		return fmt.Errorf("open the vault: %w", err)
+	case strings.TrimSpace(string(got)) != c.Mark:
+		return fmt.Errorf("the vault at %s belongs to another database than this one: check --data and --db", c.Dir)
+	}
+	return nil
+}
+
+// Mark returns what tells this vault and its key from every other, for the
+// database to keep: see Config.Mark. It reveals nothing of the key.
+func (v *Vault) Mark() string { return v.master.mark() }
+
+// Probe reports why the vault could not take or give files now, nil if it can:
+// it reads its mark, and writes a small file durably and removes it again.
+func (v *Vault) Probe() error {
+	got, err := os.ReadFile(filepath.Join(v.dir, checkName))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(string(got)) != v.Mark() {
+		return fmt.Errorf("the vault at %s is gone or another: %w", v.dir, ErrDamaged)
+	}
+	if err != nil {
+		return fmt.Errorf("probe the vault: %w", err)
+	}
+	name := filepath.Join(v.dir, tempPrefix+"probe-"+rand.Text())
+	file, err := osDisk{}.Create(name)
+	if err != nil {
+		return fmt.Errorf("probe the vault: %w", err)
+	}
+	_, err = file.Write([]byte("probe"))
+	if err := errors.Join(err, file.Sync(), file.Close(), os.Remove(name)); err != nil {
+		return fmt.Errorf("probe the vault: %w", err)
+	}
+	return nil
 }
 
 // NewKey makes the key of a new case, and its wrapped form to be stored.
