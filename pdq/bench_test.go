@@ -1,7 +1,10 @@
 package pdq_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -48,4 +51,26 @@ func BenchmarkVariants(b *testing.B) {
 			r.Variants()
 		}
 	})
+}
+
+// BenchmarkJPEG is from the bytes of a file to the hash.
+func BenchmarkJPEG(b *testing.B) {
+	for _, size := range [][2]int{{512, 512}, {1920, 1080}, {4000, 3000}} {
+		data := photoFile(b, size[0], size[1])
+		if dir := os.Getenv("TANGKAL_KEEP"); dir != "" { // for the peers to hash the same
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%dx%d.jpg", size[0], size[1])), data, 0o600); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(fmt.Sprintf("size=%dx%d", size[0], size[1]), func(b *testing.B) {
+			var h pdq.Hasher
+			b.SetBytes(int64(len(data)))
+			defer cpu(b)()
+			for b.Loop() {
+				if _, err := h.Decode(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

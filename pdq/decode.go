@@ -2,48 +2,87 @@ package pdq
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
+
+	"github.com/tangkal/tangkal/pdq/internal/jpeg"
 )
 
 // DefaultMaxPixels is 100 million: more than cameras and scanners of the day
 // give, and some hundred megabytes of memory in the worst of the formats.
 const DefaultMaxPixels = 100 << 20
 
-type jpegState struct{}
-
 // Decode hashes an encoded picture: JPEG, PNG, GIF (its first frame), WebP or
 // BMP, told apart by their first bytes. Errors are [*Error].
+//
+// A JPEG file that ends early or has faults inside is hashed as far as it can be
+// read, as the reference's decoder does; [Result.Partial] tells.
 func (h *Hasher) Decode(data []byte) (Result, error) {
 	f := sniff(data)
-	if f == nil {
+	switch {
+	case f == nil:
 		return Result{}, &Error{Reason: Unknown}
+	case f.name == "jpeg":
+		return h.decodeJPEG(data)
 	}
 	c, err := f.config(data)
 	if err != nil {
-		return Result{}, &Error{Reason: Damaged, Format: f.name, Err: err}
+		return Result{}, f.refuse(err)
 	}
-	if limit := h.limit(); c.Width <= 0 || c.Height <= 0 || c.Width > limit/c.Height {
+	if !h.allows(c.Width, c.Height) {
 		return Result{}, &Error{Reason: TooLarge, Format: f.name}
 	}
 	m, err := f.decode(data)
 	if err != nil {
-		return Result{}, &Error{Reason: Damaged, Format: f.name, Err: err}
+		return Result{}, f.refuse(err)
 	}
-	return h.Image(m), nil
+	r := h.Image(m)
+	r.Format = f.name
+	return r, nil
 }
 
-func (h *Hasher) limit() int {
-	if h.MaxPixels > 0 {
-		return h.MaxPixels
+// decodeJPEG asks the decoder for the pixels that are hashed, and no others.
+func (h *Hasher) decodeJPEG(data []byte) (Result, error) {
+	refuse := func(err error) (Result, error) {
+		if errors.Is(err, jpeg.ErrUnsupported) {
+			return Result{}, &Error{Reason: Unsupported, Format: "jpeg", Err: err}
+		}
+		return Result{}, &Error{Reason: Damaged, Format: "jpeg", Err: err}
 	}
-	return DefaultMaxPixels
+	head, err := h.jpeg.Open(data)
+	if err != nil {
+		return refuse(err)
+	}
+	if !h.allows(head.Width, head.Height) {
+		return Result{}, &Error{Reason: TooLarge, Format: "jpeg"}
+	}
+	xs, ys := h.picker.pick(head.Width, head.Height, h.FullResolution)
+	p, err := h.jpeg.Read(xs, ys)
+	if err != nil {
+		return refuse(err)
+	}
+	row := grey(p.Grey, len(xs))
+	if p.RGB != nil {
+		row = packed(p.RGB, 3*len(xs), 3)
+	}
+	r := Result{Width: head.Width, Height: head.Height, Format: "jpeg", Partial: h.jpeg.Partial()}
+	h.hash(&r, len(xs), len(ys), func(dst []float32, y int) { row(dst, y, nil) })
+	return r, nil
+}
+
+// allows reports whether so many pixels may be decoded.
+func (h *Hasher) allows(width, height int) bool {
+	limit := h.MaxPixels
+	if limit <= 0 {
+		limit = DefaultMaxPixels
+	}
+	return width > 0 && height > 0 && width <= limit/height
 }
 
 // A format is one kind of file.
@@ -55,11 +94,24 @@ type format struct {
 }
 
 var formats = []format{
-	{"jpeg", "\xff\xd8", reading(jpeg.DecodeConfig), reading(jpeg.Decode)},
+	{name: "jpeg", magic: "\xff\xd8"},
 	{"png", "\x89PNG\r\n\x1a\n", reading(png.DecodeConfig), reading(png.Decode)},
 	{"gif", "GIF8?a", reading(gif.DecodeConfig), reading(gif.Decode)},
 	{"webp", "RIFF????WEBPVP8", reading(webp.DecodeConfig), reading(webp.Decode)},
 	{"bmp", "BM", reading(bmp.DecodeConfig), reading(bmp.Decode)},
+}
+
+func reading[T any](read func(io.Reader) (T, error)) func([]byte) (T, error) {
+	return func(data []byte) (T, error) { return read(bytes.NewReader(data)) }
+}
+
+// refuse says why a file of the format gave nothing.
+func (f *format) refuse(err error) error {
+	var rare png.UnsupportedError
+	if errors.Is(err, bmp.ErrUnsupported) || errors.As(err, &rare) {
+		return &Error{Reason: Unsupported, Format: f.name, Err: err}
+	}
+	return &Error{Reason: Damaged, Format: f.name, Err: err}
 }
 
 func sniff(data []byte) *format {
@@ -81,8 +133,4 @@ func (f *format) matches(data []byte) bool {
 		}
 	}
 	return true
-}
-
-func reading[T any](read func(io.Reader) (T, error)) func([]byte) (T, error) {
-	return func(data []byte) (T, error) { return read(bytes.NewReader(data)) }
 }

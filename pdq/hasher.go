@@ -3,6 +3,7 @@ package pdq
 import (
 	"image"
 
+	"github.com/tangkal/tangkal/pdq/internal/jpeg"
 	"github.com/tangkal/tangkal/pdq/internal/kernel"
 )
 
@@ -29,7 +30,7 @@ type Hasher struct {
 
 	filter filter
 	picker picker
-	jpeg   jpegState
+	jpeg   jpeg.Decoder
 }
 
 // A Result is what a picture gave.
@@ -39,6 +40,12 @@ type Result struct {
 
 	// Width and Height are those of the picture, before any reduction.
 	Width, Height int
+
+	// Of [Hasher.Decode]: the format ("jpeg", "png", "gif", "webp" or "bmp"), and
+	// whether the file was read in part only, because it ends early or has faults
+	// inside.
+	Format  string
+	Partial bool
 
 	spectrum spectrum
 }
@@ -51,7 +58,7 @@ func (r *Result) Usable() bool { return r.Quality >= MinQuality }
 // computation on the spectrum and not on the picture: about three microseconds.
 // Ask for all eight to find pictures that were turned or mirrored; keep one.
 func (r *Result) Variants() [8]Hash {
-	if r.Width < minSide || r.Height < minSide {
+	if r.spectrum == (spectrum{}) { // too small to be hashed
 		return [8]Hash{}
 	}
 	return r.spectrum.variants()
@@ -86,19 +93,26 @@ type rowFunc func(dst []float32, y int, xs []int32)
 
 // rows hashes a picture of which the rows come from a function.
 func (h *Hasher) rows(width, height int, row rowFunc) Result {
-	w, ht, xs, ys := h.picker.pick(width, height, h.FullResolution)
 	r := Result{Width: width, Height: height}
-	if w < minSide || ht < minSide {
+	if width <= 0 || height <= 0 {
 		return r
 	}
-	h.filter.run(w, ht, func(dst []float32, y int) {
-		if ys != nil {
-			y = int(ys[y])
-		}
-		row(dst, y, xs)
-	})
-	h.finish(&r)
+	if h.FullResolution || width <= reducedSide && height <= reducedSide {
+		h.hash(&r, width, height, func(dst []float32, y int) { row(dst, y, nil) })
+		return r
+	}
+	xs, ys := h.picker.pick(width, height, false)
+	h.hash(&r, len(xs), len(ys), func(dst []float32, y int) { row(dst, int(ys[y]), xs) })
 	return r
+}
+
+// hash fills r from the rows that are hashed.
+func (h *Hasher) hash(r *Result, width, height int, row func(dst []float32, y int)) {
+	if width < minSide || height < minSide {
+		return
+	}
+	h.filter.run(width, height, row)
+	h.finish(r)
 }
 
 // finish makes the hash from the small picture.
@@ -111,16 +125,18 @@ func (h *Hasher) finish(r *Result) {
 // A picker knows which columns and rows are hashed.
 type picker struct{ xs, ys []int32 }
 
-// pick returns the size of what is hashed, and its columns and rows; nil means
-// all of them.
-func (p *picker) pick(width, height int, full bool) (w, h int, xs, ys []int32) {
-	if full || width <= reducedSide && height <= reducedSide || width <= 0 || height <= 0 {
-		return width, height, nil, nil
+// pick returns the columns and rows that are hashed of a picture.
+func (p *picker) pick(width, height int, full bool) (xs, ys []int32) {
+	w, h := width, height
+	if !full && (width > reducedSide || height > reducedSide) {
+		w, h = reducedSide, reducedSide
 	}
 	p.xs, p.ys = p.xs[:0], p.ys[:0]
-	for i := range reducedSide {
-		p.xs = append(p.xs, int32(i*width/reducedSide))  //nolint:gosec // below width
-		p.ys = append(p.ys, int32(i*height/reducedSide)) //nolint:gosec // below height
+	for i := range w {
+		p.xs = append(p.xs, int32(i*width/w)) //nolint:gosec // below width
 	}
-	return reducedSide, reducedSide, p.xs, p.ys
+	for i := range h {
+		p.ys = append(p.ys, int32(i*height/h)) //nolint:gosec // below height
+	}
+	return p.xs, p.ys
 }
