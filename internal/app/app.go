@@ -276,7 +276,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		return a.work(ctx)
 	})
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: patient.keep(handler), ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
 		// A request in flight may finish after ctx has ended; event streams
 		// never finish by themselves and are told.
