@@ -36,7 +36,7 @@ const (
 // encoding/json. It refuses what two readers could understand differently:
 // fractions, exponents and integers beyond ±(2^53-1), floating point values of
 // Go, member names used twice, text that is not UTF-8, more than 32 levels and
-// more than 1 MiB. Errors wrap one of the Err values above. The cost grows with
+// more than [MaxBytes]. Errors wrap one of the Err values above. The cost grows with
 // the size of v.
 func Canonical(v any) ([]byte, error) {
 	return canonical(v, MaxBytes, maxDepth)

@@ -191,3 +191,40 @@ func sha(prefix byte, parts ...[]byte) []byte {
 	}
 	return h.Sum(nil)
 }
+
+// The greatest notice that the schema allows, with locations of 250
+// characters, is no larger than a notice may be; one byte more than that is.
+func TestTheGreatestNoticeFits(t *testing.T) {
+	t.Parallel()
+	var doc Notice
+	if err := json.Unmarshal(examples(t)["notice-id-order"], &doc); err != nil {
+		t.Fatal(err)
+	}
+	first := doc.Items[0]
+	doc.Items = nil
+	for n := range MaxItems {
+		it := first
+		it.N = n + 1
+		it.URL = fmt.Sprintf("https://%s.example/%0*d", first.Platform, 250-len(first.Platform)-len("https://.example/"), n)
+		doc.Items = append(doc.Items, it)
+	}
+	canon, err := Canonical(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Validate(KindNotice, canon); err != nil {
+		t.Errorf("%d items of 250 characters, %d bytes: %v", MaxItems, len(canon), err)
+	}
+	doc.Items[0].Extra = strings.Repeat("a", 1000)
+	for i := 1; len(canon) <= MaxNoticeBytes; i++ {
+		doc.Items[i%MaxItems].Extra = strings.Repeat("a", 1000)
+		if i%500 == 0 {
+			if canon, err = Canonical(doc); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := Validate(KindNotice, canon); !errors.Is(err, ErrSize) {
+		t.Errorf("%d bytes: %v, want %v", len(canon), err, ErrSize)
+	}
+}

@@ -46,9 +46,17 @@ func Kinds() []Kind {
 // Known reports whether k is one of [Kinds].
 func (k Kind) Known() bool { return slices.Contains(Kinds(), k) }
 
-// Sizes of canonical bytes that [Validate] accepts.
+// MaxItems bounds the items of one notice, the locations of one dossier and the
+// rows of one answer.
+const MaxItems = 10_000
+
+// Sizes of canonical bytes that [Validate] accepts. MaxItems items have some
+// 400 bytes each in a notice, so that locations of ordinary length, up to about
+// 250 characters, always fit; a dossier holds a file of evidence beside each.
 const (
-	MaxBytes        = 1 << 20 // any document, and what Canonical accepts
+	MaxBytes        = 8 << 20 // any document, and what Canonical accepts: a dossier
+	MaxNoticeBytes  = 4 << 20 // a notice, an answer
+	MaxSmallBytes   = 1 << 20 // an assessment, a receipt, a seal
 	MaxLeafBytes    = 8 << 10 // a ledger leaf
 	MaxWebhookBytes = 20_000  // a webhook body: it says where to look, no more
 )
@@ -56,12 +64,16 @@ const (
 // maxBytes is the limit of one kind.
 func (k Kind) maxBytes() int {
 	switch k {
+	case KindDossier:
+		return MaxBytes
+	case KindNotice, KindAnswer:
+		return MaxNoticeBytes
 	case KindLeaf:
 		return MaxLeafBytes
 	case KindWebhook:
 		return MaxWebhookBytes
 	default:
-		return MaxBytes
+		return MaxSmallBytes
 	}
 }
 

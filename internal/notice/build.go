@@ -181,10 +181,13 @@ func (b *builder) build(ctx context.Context, id ID, ref string) (draft, error) {
 		return draft{}, err
 	}
 	canon, err := notes.Canonical(doc)
-	if err != nil {
-		return draft{}, fault.New(fault.Invalid, "notice.too-large", "Max", notes.MaxBytes).Because(err)
+	if err == nil {
+		err = notes.Validate(notes.KindNotice, canon)
 	}
-	if err := notes.Validate(notes.KindNotice, canon); err != nil {
+	if errors.Is(err, notes.ErrSize) {
+		return draft{}, fault.New(fault.Invalid, "notice.too-large", "Max", notes.MaxNoticeBytes).Because(err)
+	}
+	if err != nil {
 		return draft{}, invalidDocument(err)
 	}
 	d := draft{

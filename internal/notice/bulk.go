@@ -14,10 +14,10 @@ import (
 
 const (
 	// maxRows bounds one call of answers (domain.md, Answers).
-	maxRows = 10_000
+	maxRows = notes.MaxItems
 	// batchRows and batchBytes bound what one transaction of a bulk call
 	// takes, so that the writer is free in between and each signed answer
-	// stays far below notes.MaxBytes.
+	// stays far below notes.MaxNoticeBytes.
 	batchRows  = 200
 	batchBytes = 256 << 10
 )
@@ -43,7 +43,7 @@ func (r *Room) AnswerBulk(ctx context.Context, by party.Actor, rows iter.Seq2[Bu
 	if err := auth.May(by, auth.NoticeAnswer, auth.Object{What: "notice", Addressee: by.Party}); err != nil {
 		return Tally{}, err
 	}
-	b := &bulk{room: r, by: by, in: AnswerInput{Channel: in.Channel, UTCOffset: in.UTCOffset, PlatformReference: in.PlatformReference}, emit: emit}
+	b := &bulk{room: r, by: by, in: AnswerInput{Channel: in.Channel, UTCOffset: in.UTCOffset, PlatformReference: in.PlatformReference}, emit: emit, refs: map[string]ID{}}
 	for row, err := range rows {
 		b.seen++
 		if b.seen > maxRows {
@@ -68,7 +68,8 @@ type bulk struct {
 	tally Tally
 	seen  int
 
-	id    ID // notice of the batch
+	refs  map[string]ID // notices that rows have named, so that a large one is not read once a row
+	id    ID            // notice of the batch
 	batch []numbered
 	size  int
 }
@@ -85,7 +86,7 @@ func (b *bulk) add(ctx context.Context, row BulkRow, bad error) error {
 	n := row.N
 	err := bad
 	if err == nil {
-		id, n, err = b.room.find(ctx, b.by, row)
+		id, n, err = b.find(ctx, row)
 	}
 	if err != nil {
 		f, ok := fault.As(err)
@@ -108,6 +109,20 @@ func (b *bulk) add(ctx context.Context, row BulkRow, bad error) error {
 	b.id, b.size = id, b.size+size
 	b.batch = append(b.batch, numbered{b.seen, row.Ref, row.Row})
 	return nil
+}
+
+// find is the room's, once for each notice that rows name by its reference.
+// That the notice is still there to be answered, each batch checks anew.
+func (b *bulk) find(ctx context.Context, row BulkRow) (ID, int, error) {
+	named := row.Ref != "" && row.N != 0
+	if id, ok := b.refs[row.Ref]; ok && named {
+		return id, row.N, nil
+	}
+	id, n, err := b.room.find(ctx, b.by, row)
+	if err == nil && named {
+		b.refs[row.Ref] = id
+	}
+	return id, n, err
 }
 
 // flush answers the batch in one transaction and reports its rows.
