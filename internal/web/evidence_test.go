@@ -54,6 +54,15 @@ func opens(t *testing.T, link, dest string) (*http.Response, []byte) {
 	return resp, body
 }
 
+// other is s with another letter at place i.
+func other(s string, i int) string {
+	letter := "A"
+	if s[i] == 'A' {
+		letter = "B"
+	}
+	return s[:i] + letter + s[i+1:]
+}
+
 func TestEvidenceIsOpenedByAShortLinkAndOnRecord(t *testing.T) {
 	t.Parallel()
 	d := at(t, exchangetest.Start(t), "analyst")
@@ -87,9 +96,14 @@ func TestEvidenceIsOpenedByAShortLinkAndOnRecord(t *testing.T) {
 		if alone, _ := opens(t, link, "document"); !strings.HasPrefix(alone.Header.Get("Content-Disposition"), "attachment") {
 			t.Error("a picture opened by itself stands there unblurred")
 		}
-		forged := link[:len(link)-2] + "AA"
-		if resp, _ := opens(t, forged, ""); resp.StatusCode != http.StatusNotFound {
-			t.Errorf("a forged link answers %s", resp.Status)
+		for _, forged := range []string{link[:len(link)-1], other(link, len(link)-8), other(link, len(link)-40), other(link, strings.Index(link, "/e/")+12)} {
+			if resp, _ := opens(t, forged, ""); resp.StatusCode != http.StatusNotFound {
+				t.Errorf("a forged link answers %s", resp.Status)
+			}
+		}
+		// The console's own origin, where cookies and scripts live, opens none.
+		if console, body := opens(t, strings.Replace(link, d.Evidence, d.URL, 1), "image"); console.StatusCode != http.StatusNotFound || bytes.Equal(body, shot) {
+			t.Errorf("on the console's origin the link answers %s", console.Status)
 		}
 	}
 	if !seen["image/png"] || !seen["application/octet-stream"] {

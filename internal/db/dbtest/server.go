@@ -128,6 +128,7 @@ func run(who *syscall.Credential, dir, name string, args ...string) error {
 	cmd := exec.Command(name, args...) //nolint:gosec,noctx // fixed binaries of the machine; the server outlives the test
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setsid: true}
+	keepOwn()
 	out, err := os.CreateTemp("", "tangkal-pg-*.log")
 	if err != nil {
 		return err
@@ -141,6 +142,21 @@ func run(who *syscall.Credential, dir, name string, args ...string) error {
 		return fmt.Errorf("%s: %w: %s", filepath.Base(name), err, text)
 	}
 	return nil
+}
+
+// keepOwn makes what this process was started with, beyond the standard three,
+// its own: a server that outlives the test would hold a caller's locks and
+// pipes open for as long as it lives.
+func keepOwn() {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return // not Linux
+	}
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
 }
 
 func freePort() (int, error) {

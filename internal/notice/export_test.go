@@ -1,0 +1,11 @@
+package notice
+
+import (
+	"context"
+
+	"github.com/tangkal/tangkal/internal/db"
+)
+
+// Reseal renews the row MAC over whatever the rows say: what only somebody with
+// the instance key could do, or a fault of ours.
+func (r *Room) Reseal(ctx context.Context, tx *db.Tx, id ID) error { return r.seal(ctx, tx, id) }
