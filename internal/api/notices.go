@@ -189,6 +189,7 @@ type draftBody struct {
 	Locations       []string          `json:"locations,omitempty" maxItems:"1000" doc:"Identifiers; absent for every location of the case"`
 	DeadlineMinutes int               `json:"deadline_minutes,omitempty" minimum:"0" maximum:"100000" doc:"One of the pack's; absent for a referral"`
 	Issuer          string            `json:"issuer,omitempty" maxLength:"64" doc:"Needed where the chain leaves more than one"`
+	Addressee       string            `json:"addressee,omitempty" maxLength:"64" doc:"Identifier of the service that a site on a host of its own depends on; absent where the platform is known"`
 	Emergency       string            `json:"emergency,omitempty" maxLength:"5000" doc:"Why the very first order to a platform cannot wait"`
 	Withhold        string            `json:"withhold,omitempty" maxLength:"5000" doc:"Why the user may not be told yet"`
 	WithholdUntil   *time.Time        `json:"withhold_until,omitempty"`
@@ -199,7 +200,7 @@ type draftBody struct {
 func (b draftBody) input() notice.DraftInput {
 	in := notice.DraftInput{
 		CaseID: casework.ID(b.Case), Kind: notes.NoticeKind(b.Kind), Locations: words[report.LocationID](b.Locations),
-		DeadlineMinutes: b.DeadlineMinutes, Issuer: party.ID(b.Issuer), Emergency: b.Emergency, Withhold: b.Withhold,
+		DeadlineMinutes: b.DeadlineMinutes, Issuer: party.ID(b.Issuer), Addressee: party.ID(b.Addressee), Emergency: b.Emergency, Withhold: b.Withhold,
 		Reasons: b.Reasons, HomeAuthority: b.HomeAuthority,
 	}
 	if b.WithholdUntil != nil {

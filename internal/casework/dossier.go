@@ -252,13 +252,14 @@ func stateOf(code string) string {
 	return state
 }
 
-// unknownPlatform stands where the location data know no platform.
-const unknownPlatform = "unknown"
+// UnknownPlatform stands in a dossier's item where the location data know no
+// platform: a site on a host of its own.
+const UnknownPlatform = "unknown"
 
 func item(n int, l report.Location) notes.Item {
 	it := notes.Item{N: n, URL: l.URL, Kind: string(l.Kind), Platform: l.Platform, ContentType: "mixed", Language: "und"}
 	if it.Platform == "" {
-		it.Platform = unknownPlatform
+		it.Platform = UnknownPlatform
 	}
 	switch l.Kind {
 	case canonical.Payment:

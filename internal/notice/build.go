@@ -35,6 +35,11 @@ type DraftInput struct {
 	DeadlineMinutes int                 // one of the pack's; 0 for a referral
 	Issuer          party.ID            // "" where the chain or the pack leaves one only
 
+	// Addressee is the registered service that a site on a host of its own
+	// depends on: its hosting provider, content network or registrar. Where the
+	// location data know the platform it is found by itself, and stays "".
+	Addressee party.ID
+
 	// Emergency is why the very first order to a platform cannot wait for the
 	// advance information; "" claims no exception. Regulation (EU) 2021/784,
 	// Article 3(2).
@@ -220,7 +225,8 @@ func invalidDocument(err error) error {
 	return c.Err()
 }
 
-// platform returns the one registered platform of all items.
+// platform returns the one registered platform of all items, or, where they
+// stand on hosts of nobody's platform, the service that the proposer named.
 func (b *builder) platform(ctx context.Context) (party.Party, error) {
 	key := b.frozen.Document.Locations[0].Platform
 	for i, l := range b.frozen.Document.Locations {
@@ -228,9 +234,24 @@ func (b *builder) platform(ctx context.Context) (party.Party, error) {
 			return party.Party{}, fault.New(fault.Invalid, "notice.platforms", "First", key, "Other", l.Platform).At("/locations/" + strconv.Itoa(i))
 		}
 	}
+	if key == casework.UnknownPlatform {
+		return b.chosen(ctx)
+	}
 	p, err := party.ByPlatform(ctx, b.tx, key)
 	if fault.Of(err) == fault.NotFound || err == nil && !p.Active {
 		return p, fault.New(fault.Conflict, "notice.unregistered", "Platform", key)
+	}
+	if err == nil && b.in.Addressee != "" && b.in.Addressee != p.ID {
+		return p, fault.New(fault.Invalid, "notice.addressee-known", "Platform", p.Name).At("/addressee")
+	}
+	return p, err
+}
+
+// chosen returns the service that the proposer named.
+func (b *builder) chosen(ctx context.Context) (party.Party, error) {
+	p, err := party.Get(ctx, b.tx, b.in.Addressee)
+	if fault.Of(err) == fault.NotFound || err == nil && (p.Kind != party.Platform || !p.Active) {
+		return p, fault.New(fault.Invalid, "notice.addressee").At("/addressee")
 	}
 	return p, err
 }

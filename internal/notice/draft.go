@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -68,6 +69,9 @@ func (r *Room) Redraft(ctx context.Context, by party.Actor, id ID, in DraftInput
 			return err
 		}
 		in.CaseID, in.Kind = n.CaseID, n.Kind
+		if n.Platform == casework.UnknownPlatform {
+			in.Addressee = cmp.Or(in.Addressee, n.Addressee)
+		}
 		if err := r.release(ctx, tx, by, n, "redrafted", now); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ type AssessPane struct {
 	Deadlines      []components.Choice
 	Platforms      []components.Choice // empty where the case has one
 	Issuers        []components.Choice // empty where there is one
+	Addressees     []components.Choice // empty where the platform is known
 	Reasons        []components.Choice // of closing
 	Binding        string              // the language that binds, in words
 	Second         string              // the pack's second language, "" for none
@@ -120,6 +121,9 @@ func (s *Server) assessPane(ctx context.Context, by party.Actor, page components
 		if len(issuers) > 1 {
 			pane.Issuers = append(pane.Issuers, components.Choice{Value: string(i.ID), Label: i.Name, Checked: f.Issuer == string(i.ID)})
 		}
+	}
+	if pane.Addressees, err = s.caseAddressees(ctx, v, f); err != nil {
+		return nil, err
 	}
 	pane.State, err = s.assessState(ctx, by, p, v, f, pack)
 	return pane, err
@@ -205,6 +209,22 @@ func (s *Server) caseIssuers(ctx context.Context, by party.Actor, pack policy.Pa
 		}), err
 	}
 	return nil, nil
+}
+
+// caseAddressees are the services that a site on a host of its own may depend
+// on. None is chosen beforehand: who hosts a site is for the analyst to find.
+func (s *Server) caseAddressees(ctx context.Context, v casework.View, f assessForm) ([]components.Choice, error) {
+	if !slices.Contains(platformsOf(v.Locations), "") {
+		return nil, nil
+	}
+	all, err := party.List(ctx, s.DB, party.Platform)
+	var out []components.Choice
+	for _, p := range all {
+		if p.Active {
+			out = append(out, components.Choice{Value: string(p.ID), Label: p.Name, Checked: f.Addressee == string(p.ID)})
+		}
+	}
+	return out, err
 }
 
 // assessState says how far a form has come.
@@ -403,7 +423,7 @@ func arguments(e *fault.Error) []any {
 var assessFields = map[string]string{
 	"/measure": "measure", "/public": "public", "/tier": "tier", "/grounds": "grounds", "/purpose_tests": "purposes", "/functions": "functions",
 	"/audience": "functions", "/listed": "listed", "/necessity": "lighter", "/scope": "scope", "/reasons": "reasons", "/reason": "close-reason",
-	"/deadline_minutes": "measure", "/platform": "measure", "/locations": "measure", "/issuer": "measure", "/withhold_until": "withhold-until", "/withhold": "withhold",
+	"/deadline_minutes": "measure", "/platform": "measure", "/locations": "measure", "/issuer": "measure", "/addressee": "measure", "/withhold_until": "withhold-until", "/withhold": "withhold",
 	"/emergency": "emergency", "/text": "reasons", "/kind": "measure",
 }
 

@@ -46,6 +46,7 @@ type assessForm struct {
 	Deadline      string // minutes
 	Platform      string // whose locations, where the case has several
 	Issuer        string
+	Addressee     string // the service a site depends on, where its host is nobody's platform
 	Withhold      string
 	WithholdUntil string // day, YYYY-MM-DD
 	Emergency     string
@@ -73,7 +74,7 @@ func readAssess(f url.Values) assessForm {
 		Functions: f["function"], Audience: f["audience"], Tier: f.Get("tier"), Lighter: f.Get("lighter"), Tried: f.Get("tried"),
 		Outcome: f.Get("outcome"), WhyNone: f.Get("why-none"), Scope: f.Get("scope"), Other: f.Get("scope-other"), WhyWorld: f.Get("scope-why"),
 		Reasons: f.Get("reasons"), Measure: f.Get("measure"), CloseReason: f.Get("close-reason"), Deadline: f.Get("deadline"),
-		Platform: f.Get("platform"), Issuer: f.Get("issuer"), Withhold: f.Get("withhold"), WithholdUntil: f.Get("withhold-until"),
+		Platform: f.Get("platform"), Issuer: f.Get("issuer"), Addressee: f.Get("addressee"), Withhold: f.Get("withhold"), WithholdUntil: f.Get("withhold-until"),
 		Emergency: f.Get("emergency"), Translation: f.Get("translation"),
 		Grounds: map[string]groundAnswer{}, Purposes: map[string]purposeAnswer{},
 	}
@@ -262,7 +263,7 @@ func (f assessForm) draftInput(c casework.View, pack policy.Pack, zone *time.Loc
 	in := notice.DraftInput{
 		CaseID: c.Case.ID, Kind: notes.NoticeKind(f.Measure), Emergency: strings.TrimSpace(f.Emergency), Withhold: strings.TrimSpace(f.Withhold),
 	}
-	in.Issuer = party.ID(f.Issuer)
+	in.Issuer, in.Addressee = party.ID(f.Issuer), party.ID(f.Addressee)
 	var faults fault.Checker
 	if f.Measure == string(policy.RemovalOrder) {
 		minutes, err := strconv.Atoi(f.Deadline)

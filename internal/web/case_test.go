@@ -234,3 +234,19 @@ func TestAHandOverIsAnsweredByItsReceiver(t *testing.T) {
 		}
 	}
 }
+
+// TestASiteOfItsOwnAsksWhomToAddress proposes against a host that is nobody's
+// platform: the form asks which registered service it depends on.
+func TestASiteOfItsOwnAsksWhomToAddress(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.Start(t)
+	d := at(t, x, "analyst")
+	c := d.reported(t, "https://situs-rekaan.example/beranda")
+	path := "/cases/" + string(c.ID)
+	d.post(t, path+"/take?lang=en", nil).want(t, http.StatusOK, "Service that the site depends on")
+	d.uploads(t, path+"/captures", picture(t)).want(t, http.StatusOK)
+	f := with(complete("removal-order"), "do", "send")
+	a := d.post(t, path+"/assess?lang=en", f).want(t, http.StatusUnprocessableEntity, "Name the registered service that this site depends on")
+	f = with(f, "base", field(t, a.body, "base"), "addressee", string(x.Cast(t, "platform").Actor.Party))
+	d.post(t, path+"/assess?lang=en", f).want(t, http.StatusOK, "Ready to sign", "hxxps://situs-rekaan[.]example")
+}
