@@ -58,6 +58,19 @@ func (g *guard) line(i int) error {
 	return g.file.check(g.lo+i/perLine*lineWords*8, lineWords*8)
 }
 
+// lines checks it of each entry named; those that are not there are left to
+// nearKernel.
+func (g *guard) lines(entries []uint32) error {
+	for _, i := range entries {
+		if int(i) < g.n {
+			if err := g.line(int(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // rest checks the second half.
 func (g *guard) rest(i int) error { return g.file.check(g.hi+16*i, 16) }
 

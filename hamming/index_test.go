@@ -62,10 +62,11 @@ func TestTablesAreExactWithoutScans(t *testing.T) {
 					q := p.apply(queryNear(r, b, p.undo(s.words(r.IntN(n)))))
 					table := look{q: q, radius: radius, in: All, limit: -1}
 					at := s.table.plan.spread(radius)
-					if _, err := s.bounds(&table, sc, &at); err != nil {
+					postings, err := s.bounds(&table, sc, &at)
+					if err != nil {
 						t.Fatal(err)
 					}
-					if err := s.gather(&table, sc, 1<<30); err != nil {
+					if err := s.gather(&table, sc, postings); err != nil {
 						t.Fatal(err)
 					}
 					if err := s.verify(&table, sc, &at); err != nil {

@@ -1,8 +1,89 @@
 package hamming
 
-const (
-	scanShared = 1600
-	scanAlone  = 1600
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
 )
 
-func scanKernel(lines []uint64, q *scanQuery, out []groupHit) int { return scanPortable(lines, q, out) }
+//go:generate go run -C internal/gen . -out ../../kernel_amd64.s -pkg hamming
+
+// What the processor can, asked once.
+var (
+	hasPOPCNT = cpu.X86.HasPOPCNT
+	hasAVX2   = cpu.X86.HasAVX2
+	hasAVX512 = hasPOPCNT && cpu.X86.HasBMI2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VPOPCNTDQ
+)
+
+// Costs of scans (cost.go), in picoseconds an entry.
+var scanShared, scanAlone = scanCosts()
+
+func scanCosts() (shared, alone int) {
+	switch {
+	case hasAVX512:
+		return 130, 400
+	case hasAVX2:
+		return 500, 900
+	default:
+		return 1600, 1600
+	}
+}
+
+//go:noescape
+func scanAVX512(lines *uint64, groups int, q *scanQuery, out *groupHit) int
+
+//go:noescape
+func scanOneAVX512(lines *uint64, groups int, q *scanQuery, out *groupHit) int
+
+//go:noescape
+func scanAVX2(lines *uint64, groups int, q *scanQuery, out *groupHit) int
+
+//go:noescape
+func nearPOPCNT(lines *uint64, entries int, cands *uint32, n int, q *words, limit int) (kept int)
+
+//go:noescape
+func takeAVX512(ids *uint32, runs *bucket, n int, keys *[3]uint32, group int, out *uint32) int
+
+//go:noescape
+func boundsAMD64(starts *uint32, key uint32, probes *probe, n int, most uint32, out *bucket) (runs int, postings int)
+
+func scanKernel(lines []uint64, q *scanQuery, out []groupHit) (hits int) {
+	const group = groupLines * lineWords
+	n := len(lines) / group
+	if n == 0 {
+		return 0
+	}
+	_ = out[n-1] // the kernels do not look
+	switch {
+	case hasAVX512 && q.count == 1:
+		return scanOneAVX512(&lines[0], n, q, &out[0])
+	case hasAVX512:
+		return scanAVX512(&lines[0], n, q, &out[0])
+	case hasAVX2 && q.count > 1:
+		return scanAVX2(&lines[0], n, q, &out[0])
+	default:
+		return scanPortable(lines, q, out)
+	}
+}
+
+func boundsKernel(starts []uint32, key uint32, probes []probe, most uint32, out []bucket) (runs, postings int) {
+	_ = out[len(probes)] // the kernel does not look
+	if most > math.MaxInt32 || len(probes) == 0 {
+		return boundsPortable(starts, key, probes, most, out)
+	}
+	return boundsAMD64(&starts[0], key, &probes[0], len(probes), most, &out[0])
+}
+
+func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) int {
+	if !hasAVX512 || len(runs) == 0 {
+		return takePortable(ids, runs, keys, group, out)
+	}
+	return takeAVX512(&ids[0], &runs[0], len(runs), keys, group, &out[0])
+}
+
+func nearKernel(lines []uint64, entries int, cands []uint32, q *words, limit int) int {
+	if !hasPOPCNT || len(cands) == 0 {
+		return nearPortable(lines, entries, cands, q, limit)
+	}
+	return nearPOPCNT(&lines[0], entries, &cands[0], len(cands), q, limit)
+}

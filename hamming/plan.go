@@ -84,9 +84,9 @@ func newPlan(name string, n int, cuts []cut) *plan {
 	return p
 }
 
-// Bounds of group: a 64-bit word says which of the keys of a group to take,
-// and a posting has 32 bits for position and group bits.
-const maxGroup = 6
+// maxGroup bounds group: a 32-bit word says which of the keys of a group to
+// take. A posting has 32 bits, too, for position and group bits.
+const maxGroup = 5
 
 // perGroup is the number of postings that share a bucket on average: a cache
 // line of them, or half of one.
@@ -122,10 +122,7 @@ func (p *plan) spread(r int) (at radii) {
 
 // A probe is a bucket to look at: those whose number differs from the
 // query's by mask, with left bits still free to differ inside the group.
-type probe struct {
-	mask uint32
-	left uint8
-}
+type probe struct{ mask, left uint32 }
 
 // probes lists the buckets of b within radius of a key, nearest first.
 func (b band) probes(radius int) []probe {
@@ -133,7 +130,7 @@ func (b band) probes(radius int) []probe {
 	width := b.width - b.group
 	for k := 0; k <= min(radius, width); k++ {
 		choose(width, k, 0, func(m uint32) {
-			out = append(out, probe{mask: m, left: uint8(radius - k)}) //nolint:gosec // a radius is small
+			out = append(out, probe{mask: m, left: uint32(radius - k)}) //nolint:gosec // a radius is small
 		})
 	}
 	return out

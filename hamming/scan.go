@@ -13,11 +13,12 @@ const scanWidth = 4
 // 2,048 entries, which stay in the first cache for the next queries.
 const scanGroups = 256
 
-// scanQuery is what a kernel compares with: queries that are not there have
-// limit -1, so that nothing is near enough.
+// scanQuery is what a kernel compares with: queries that are not there are the
+// first one again, with limit -1, so that nothing is near enough.
 type scanQuery struct {
 	first, second [scanWidth]uint64
 	limit         [scanWidth]int64
+	count         int // of queries that are there; 1 only compares the first
 }
 
 // groupHit is a group of eight entries with at least one near enough to at
@@ -25,34 +26,6 @@ type scanQuery struct {
 type groupHit struct {
 	group uint32
 	lanes [scanWidth]uint8
-}
-
-// scanPortable is the reference of every kernel: it looks at the groups
-// of eight entries that lines hold, writes those with a hit to out, which has
-// room for all, and returns their number.
-func scanPortable(lines []uint64, q *scanQuery, out []groupHit) (n int) {
-	const group = groupLines * lineWords
-	for g := range len(lines) / group {
-		h := groupHit{group: uint32(g)} //nolint:gosec // at most scanGroups
-		any := uint8(0)
-		for l := range groupLines {
-			line := (*[lineWords]uint64)(lines[g*group+l*lineWords:])
-			for k := range scanWidth {
-				for i := range perLine {
-					d := bits.OnesCount64(line[i]^q.first[k]) + bits.OnesCount64(line[i+perLine]^q.second[k])
-					if int64(d) <= q.limit[k] {
-						h.lanes[k] |= 1 << (l*perLine + i)
-					}
-				}
-				any |= h.lanes[k]
-			}
-		}
-		if any != 0 {
-			out[n] = h
-			n++
-		}
-	}
-	return n
 }
 
 // scan answers looks by reading every entry.
@@ -73,12 +46,17 @@ func (s *segment) scan(looks []*look, sc *scratch) {
 }
 
 func newScanQuery(looks []*look) *scanQuery {
-	q := &scanQuery{limit: [scanWidth]int64{-1, -1, -1, -1}}
-	for i, l := range looks {
-		q.first[i], q.second[i], q.limit[i] = l.q[0], l.q[1], int64(l.radius)
-		if l.done() {
-			q.limit[i] = -1
+	q := &scanQuery{count: len(looks)}
+	for i := range scanWidth {
+		l := looks[0]
+		q.limit[i] = -1
+		if i < len(looks) {
+			l = looks[i]
+			if !l.done() {
+				q.limit[i] = int64(l.radius)
+			}
 		}
+		q.first[i], q.second[i] = l.q[0], l.q[1]
 	}
 	return q
 }

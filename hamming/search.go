@@ -1,8 +1,6 @@
 package hamming
 
-import (
-	"math/bits"
-)
+import "slices"
 
 // look is one query on its way through the segments.
 type look struct {
@@ -30,7 +28,7 @@ func (l *look) found(s *segment, i, distance int) {
 // bucket is a run of postings that a query has to read.
 type bucket struct {
 	lo, hi uint32
-	left   uint8 // bits that may differ inside the group
+	left   uint32 // bits that may differ inside the group
 }
 
 // scratch is the memory of one search, kept between searches.
@@ -89,7 +87,7 @@ func (s *segment) lookUp(l *look, sc *scratch, shared bool) (ok bool, err error)
 	if postings*costPosting > budget/8 {
 		return false, nil
 	}
-	if err := s.gather(l, sc, budget/readCost(n)); err != nil {
+	if err := s.gather(l, sc, postings); err != nil {
 		return false, err
 	}
 	if len(sc.cands)*readCost(n) > budget {
@@ -105,35 +103,32 @@ func (s *segment) bounds(l *look, sc *scratch, at *radii) (postings int, err err
 	sc.buckets = sc.buckets[:0]
 	g := s.guard.Load()
 	for b := range s.table.bands {
-		t := &s.table.bands[b]
 		if at[b] >= 0 {
-			probes := t.probes[at[b]]
-			k := t.key(&l.q) >> t.group
+			t := &s.table.bands[b]
+			probes, k := t.probes[at[b]], t.key(&l.q)>>t.group
 			if g != nil {
 				if err := g.starts(b, k, probes); err != nil {
 					return 0, err
 				}
 			}
-			for _, p := range probes {
-				lo, hi := t.starts[k^p.mask], t.starts[k^p.mask+1]
-				if lo > hi || int(hi) > len(t.ids) {
-					return 0, errBucket
-				}
-				if lo != hi {
-					sc.buckets = append(sc.buckets, bucket{lo, hi, p.left})
-					postings += int(hi - lo)
-				}
+			from := len(sc.buckets)
+			sc.buckets = slices.Grow(sc.buckets, len(probes)+1)
+			runs, n := boundsKernel(t.starts, k, probes, uint32(len(t.ids)), sc.buckets[from:cap(sc.buckets)]) //nolint:gosec // a segment has less than 2^32
+			if runs < 0 {
+				return 0, errBucket
 			}
+			sc.buckets = sc.buckets[:from+runs]
+			postings += n
 		}
 		sc.ends[b] = len(sc.buckets)
 	}
 	return postings, nil
 }
 
-// gather copies the positions of all candidates out of the buckets, and stops
-// when there are more than most.
-func (s *segment) gather(l *look, sc *scratch, most int) error {
-	sc.cands = sc.cands[:0]
+// gather copies the positions of all candidates out of the buckets, which have
+// so many postings.
+func (s *segment) gather(l *look, sc *scratch, postings int) error {
+	sc.cands = slices.Grow(sc.cands[:0], postings+takeSlack)
 	from, g := 0, s.guard.Load()
 	for b := range s.table.bands {
 		t := &s.table.bands[b]
@@ -144,56 +139,37 @@ func (s *segment) gather(l *look, sc *scratch, most int) error {
 				return err
 			}
 		}
-		low := t.key(&l.q) & (1<<t.group - 1)
-		for _, k := range run {
-			if len(sc.cands) > most {
-				return nil
-			}
-			sc.cands = t.take(sc.cands, k, low)
+		n := len(sc.cands)
+		if len(run) > 0 {
+			low := t.key(&l.q) & (1<<t.group - 1)
+			n += takeKernel(t.ids, run, &near[low], t.group, sc.cands[n:cap(sc.cands)])
 		}
-		sc.ends[b] = len(sc.cands)
+		sc.cands = sc.cands[:n]
+		sc.ends[b] = n
 	}
 	return nil
-}
-
-// take appends the positions in bucket k whose keys are near enough.
-func (t *bandTable) take(cands []uint32, k bucket, low uint32) []uint32 {
-	ids := t.ids[k.lo:k.hi]
-	if t.group == 0 {
-		return append(cands, ids...)
-	}
-	n := len(cands)
-	for cap(cands) < n+len(ids) {
-		cands = append(cands[:cap(cands)], 0)
-	}
-	cands = cands[:n+len(ids)]
-	set, g, mask := near[k.left][low], t.group, uint32(1)<<t.group-1
-	for _, e := range ids { // without a branch: what is not wanted is overwritten
-		cands[n] = e >> g
-		n += int(set >> (e & mask) & 1)
-	}
-	return cands[:n]
 }
 
 // verify reads the candidates of each band and reports those within the
 // radius, each from the first band it was met in.
 func (s *segment) verify(l *look, sc *scratch, at *radii) error {
-	from, n, g := 0, uint32(s.len()), s.guard.Load() //nolint:gosec // a segment has less than 2^32
+	from, g := 0, s.guard.Load()
 	for b := range s.table.bands {
 		run := sc.cands[from:sc.ends[b]]
 		from = sc.ends[b]
-		for _, c := range run {
-			if c >= n {
-				return errPosting
+		if len(run) == 0 {
+			continue
+		}
+		if g != nil {
+			if err := g.lines(run); err != nil {
+				return err
 			}
-			if g != nil {
-				if err := g.line(int(c)); err != nil {
-					return err
-				}
-			}
-			if s.near(int(c), &l.q) > l.radius {
-				continue
-			}
+		}
+		kept := nearKernel(s.lo, s.len(), run, &l.q, l.radius)
+		if kept < 0 {
+			return errPosting
+		}
+		for _, c := range run[:kept] {
 			if g != nil {
 				if err := g.rest(int(c)); err != nil {
 					return err
@@ -206,21 +182,4 @@ func (s *segment) verify(l *look, sc *scratch, at *radii) error {
 		}
 	}
 	return nil
-}
-
-// near[left][low] has bit k set where k and low, six bits each, differ in at
-// most left bits.
-var near = nearTable()
-
-func nearTable() (t [3][1 << maxGroup]uint64) {
-	for left := range t {
-		for low := range t[left] {
-			for k := range 1 << maxGroup {
-				if bits.OnesCount(uint(k^low)) <= left {
-					t[left][low] |= 1 << k
-				}
-			}
-		}
-	}
-	return t
 }
