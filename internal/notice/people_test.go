@@ -2,11 +2,14 @@ package notice_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/party"
 )
 
 // reseal changes rows of a notice as somebody who also holds the instance key.
@@ -82,5 +85,78 @@ func TestWhoHoldsTheInstanceKeyStillNeedsThePeople(t *testing.T) {
 		if sent, err := h.Dispatch(t.Context()); err != nil || sent != 1 {
 			t.Errorf("sent %d (%v), want the one that was not changed", sent, err)
 		}
+	})
+}
+
+// A signature counts by the pack's chain and methods, whatever other rights its
+// maker has.
+func TestOnlyTheChainsPeopleAndMethodsSign(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		n := h.proposed(t, 1)
+		other := h.sari
+		other.PartyKind = party.Helpline
+		_, err := h.Approve(t.Context(), other, n.ID, h.sign(h.sari, n.Digest))
+		wantFault(t, err, "notice.chain-step")
+		method := func(m party.Method) {
+			h.write(t, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE person_keys SET method = $2 WHERE person_id = $1`, h.sari.Person, m)
+				return err
+			})
+		}
+		method(party.Automation)
+		_, err = h.Approve(t.Context(), h.sari, n.ID, h.sign(h.sari, n.Digest))
+		wantFault(t, err, "notice.method")
+		method(party.BrowserKey)
+		_, err = h.Approve(t.Context(), h.sari, n.ID, h.sign(h.sari, n.Digest))
+		must(t, err)
+		officer := h.bagus
+		officer.PartyKind = party.Helpline
+		_, err = h.Issue(t.Context(), officer, n.ID, h.sign(h.bagus, n.Digest))
+		wantFault(t, err, "notice.chain-step")
+		_, err = h.Issue(t.Context(), h.bagus, n.ID, h.sign(h.bagus, n.Digest))
+		must(t, err)
+		_, err = h.Issue(t.Context(), h.bagus, n.ID, h.sign(h.bagus, n.Digest))
+		if err == nil {
+			t.Error("a notice was issued twice")
+		}
+		_, err = h.Return(t.Context(), h.bagus, n.ID, notice.ReturnInput{Reasons: []string{"other"}, Text: "Terlambat."})
+		if err == nil {
+			t.Error("an issued notice was returned")
+		}
+	})
+}
+
+// Whatever an entry's audience says, a platform hears of a notice once it was
+// sent, and nobody of one that is not theirs.
+func TestAnEntryConcernsThoseOfItsNotice(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		everybody := []string{string(h.agency.ID), string(h.bagus.Party), string(h.platform.ID), string(h.other.Party), "*"}
+		inside := map[string]bool{string(h.agency.ID): true, string(h.bagus.Party): true}
+		sent := h.sent(t, 1)
+		for name, c := range map[string]struct {
+			n        notice.Notice
+			platform bool
+		}{"issued": {h.issued(t, 1), false}, "sent": {sent, true}} {
+			var got []string
+			h.write(t, func(ctx context.Context, tx *db.Tx) (err error) {
+				got, err = h.Concerned(ctx, tx, feed.Entry{Kind: "notice.sent", Object: "notice", ObjectID: string(c.n.ID), Audience: everybody})
+				return err
+			})
+			for _, who := range everybody {
+				want := inside[who] || c.platform && who == string(h.platform.ID)
+				if slices.Contains(got, who) != want {
+					t.Errorf("%s: %s hears of it: %v, want %v", name, who, !want, want)
+				}
+			}
+		}
+		h.write(t, func(ctx context.Context, tx *db.Tx) error {
+			got, err := h.Concerned(ctx, tx, feed.Entry{Kind: "notice.sent", Object: "notice", ObjectID: "none", Audience: everybody})
+			if len(got) != 0 {
+				t.Errorf("of a notice that is not there hear %q", got)
+			}
+			return err
+		})
 	})
 }
