@@ -127,12 +127,18 @@ func TestABulkClosingIsUndoneUnlessSomebodyActed(t *testing.T) {
 		must(t, h.tx(t, func(ctx context.Context, tx *db.Tx) error {
 			return h.ReopenTx(ctx, tx, ids[2], "appeal", h.clock.Now())
 		}))
+		// Closed again by a colleague, it looks as it did, and is theirs to undo.
+		h.clock.Advance(time.Minute)
+		must1(t)(h.Close(t.Context(), h.dimas, ids[2:], casework.CloseInput{Reason: "no-ground"}))
 		_, err = h.Undo(t.Context(), h.dimas, closing.Token)
 		wantFault(t, err, "case.undo-gone")
 		undone, err := h.Undo(t.Context(), h.ratna, closing.Token)
 		must(t, err)
 		if !slices.Equal(undone.Restored, ids[:2]) || !slices.Equal(undone.Kept, ids[2:]) {
 			t.Errorf("undone: %+v", undone)
+		}
+		if c := h.get(t, h.ratna, ids[2]).Case; c.State != casework.Closed || c.Outcome != "no-ground" {
+			t.Errorf("a colleague's closing was undone: %+v", c)
 		}
 		if c := h.get(t, h.ratna, ids[0]).Case; c.State != casework.Taken || c.Holder != h.ratna.Person || c.Outcome != "" {
 			t.Errorf("the taken case came back as %+v", c)

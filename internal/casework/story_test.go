@@ -2,6 +2,7 @@ package casework_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -158,6 +159,13 @@ func TestALockIsKeptByActivityAndFreeWhenItHasRunOut(t *testing.T) {
 			t.Errorf("a colleague sees the holder %q", c.Holder)
 		}
 		h.clock.Advance(11 * time.Minute)
+		// The lock is over: the case is nobody's to work on unasked, but still the
+		// last holder's while nobody else has taken it.
+		_, err = h.Assess(t.Context(), h.dimas, id, 0, complete())
+		wantFault(t, err, "case.take-first")
+		wantFault(t, h.Release(t.Context(), h.dimas, id), "case.take-first")
+		h.upload(t, h.ratna, id)
+		h.clock.Advance(31 * time.Minute)
 		h.take(t, h.dimas, id)
 		_, err = h.Assess(t.Context(), h.ratna, id, 0, complete())
 		wantFault(t, err, "case.locked")
@@ -246,6 +254,44 @@ func TestEvidenceComesBackAsSealedAndEachOpeningIsOnRecord(t *testing.T) {
 		}
 		if opened != 3 {
 			t.Errorf("%d openings on record, want 3", opened)
+		}
+	})
+}
+
+// A proposal rests on a complete assessment, and on evidence or a written
+// reason why there is none; each is asked for by its own name.
+func TestAProposalNeedsItsAssessmentAndItsEvidence(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		for _, c := range []struct {
+			want               string
+			assess, up, reason bool
+		}{
+			{"case.incomplete", false, false, false},
+			{"case.incomplete", false, true, false},
+			{"case.incomplete", false, false, true},
+			{"case.no-evidence", true, false, false},
+			{"", true, true, false},
+			{"", true, false, true},
+		} {
+			id := h.newCase(t, h.ratna, fmt.Sprintf("%s-%v-%v-%v", link, c.assess, c.up, c.reason))
+			h.take(t, h.ratna, id)
+			if c.up {
+				h.upload(t, h.ratna, id)
+			}
+			if c.reason {
+				must(t, h.NoCaptureReason(t.Context(), h.ratna, id, "Halaman sudah tidak ada."))
+			}
+			if c.assess {
+				_, err := h.Assess(t.Context(), h.ratna, id, 0, complete())
+				must(t, err)
+			}
+			_, err := h.freeze(t, h.ratna, id, h.get(t, h.ratna, id).Case.Party)
+			if c.want == "" {
+				must(t, err)
+				continue
+			}
+			wantFault(t, err, c.want)
 		}
 	})
 }
