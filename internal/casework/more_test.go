@@ -106,6 +106,91 @@ func TestAHandOverIsSplitOrSentBackWithReasons(t *testing.T) {
 	})
 }
 
+func TestAHandOverGoesToAnotherPartyThatDecides(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		platform, closed := h.found(t, "ruangsuara", party.Platform), h.found(t, "tutup", party.Agency)
+		h.write(t, func(ctx context.Context, tx *db.Tx) error {
+			closed.Active = false
+			return party.Update(ctx, tx, closed)
+		})
+		id := h.newCase(t, h.ratna, link)
+		h.ready(t, h.ratna, id, casework.MeasureHandOver)
+		for name, to := range map[string]party.ID{
+			"itself": h.ratna.Party, "a platform": platform.ID, "oversight": h.auditor.Party, "a closed agency": closed.ID, "nobody": "x", "": "",
+		} {
+			_, err := h.HandOver(t.Context(), h.ratna, id, casework.HandOverInput{To: to})
+			if f, ok := fault.As(err); !ok || len(f.Parts) != 1 || f.Parts[0].Code != "case.receiver" || f.Parts[0].Field != "/to" {
+				t.Errorf("to %s: %v", name, err)
+			}
+		}
+		other := h.newCase(t, h.ratna, link+"-lain")
+		foreign := h.get(t, h.ratna, other).Case.LocationIDs
+		if _, err := h.HandOver(t.Context(), h.ratna, id, casework.HandOverInput{To: h.lain.Party, LocationIDs: foreign}); err == nil {
+			t.Error("a location of another case was handed over")
+		}
+		hid, err := h.HandOver(t.Context(), h.ratna, id, casework.HandOverInput{To: h.lain.Party})
+		must(t, err)
+		_, err = h.AcceptHandOver(t.Context(), h.lain, hid, casework.HandOverAnswer{Accept: foreign, Reasons: []string{"incomplete"}})
+		if f, ok := fault.As(err); !ok || f.Parts[0].Code != "case.location" || f.Parts[0].Field != "/accept/0" {
+			t.Errorf("a location that was not offered: %v", err)
+		}
+		// Sender and receiver list it, nobody else does.
+		for name, c := range map[string]struct {
+			by party.Actor
+			n  int
+		}{"sender": {h.ratna, 1}, "receiver": {h.lain, 1}, "another": {h.ketiga, 0}} {
+			all, next, err := h.HandOvers(t.Context(), c.by, "", "", 0)
+			if err != nil || len(all) != c.n || next != "" {
+				t.Errorf("%s lists %d hand-overs, want %d (%v)", name, len(all), c.n, err)
+			}
+		}
+	})
+}
+
+func TestReportersLearnThatTheirCaseWasClosedAndOpenedAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		receipt := h.submit(t, "", link)
+		h.drain(t)
+		id := h.caseOf(t, h.ratna, receipt)
+		closing, err := h.Close(t.Context(), h.ratna, []casework.ID{id}, casework.CloseInput{Reason: "no-ground"})
+		must(t, err)
+		must1(t)(h.Undo(t.Context(), h.ratna, closing.Token))
+		s, err := h.reports.Status(t.Context(), receipt.Code)
+		must(t, err)
+		var steps []string
+		for _, step := range s.Steps {
+			steps = append(steps, step.Kind+step.Args["Outcome"])
+		}
+		if got := strings.Join(steps, " "); got != "received joined closedlawful reopened" {
+			t.Errorf("the reporter reads %q", got)
+		}
+	})
+}
+
+// Ten minutes without media are a break, and the time until the next one
+// begins anew; nine are none.
+func TestAPauseOfTenMinutesIsABreak(t *testing.T) {
+	h := start(t, dbtest.SQLite(t))
+	look := func(after time.Duration, seconds int) casework.Exposure {
+		h.clock.Advance(after)
+		e, err := h.AddExposure(t.Context(), h.ratna, seconds)
+		must(t, err)
+		return e
+	}
+	look(0, 0)
+	if e := look(9*time.Minute, 540); e.BreakIn != 11*time.Minute {
+		t.Errorf("after nine minutes a break is due in %v, want 11 min", e.BreakIn)
+	}
+	if e := look(9*time.Minute, 0); e.BreakIn != 11*time.Minute {
+		t.Errorf("after a pause of nine minutes a break is due in %v, want 11 min", e.BreakIn)
+	}
+	if e := look(10*time.Minute, 0); e.BreakIn != 20*time.Minute || e.Visible != 9*time.Minute {
+		t.Errorf("after a break the next is due in %v with %v seen, want 20 min and 9 min", e.BreakIn, e.Visible)
+	}
+}
+
 func TestABulkClosingIsUndoneUnlessSomebodyActed(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := start(t, d)
