@@ -527,3 +527,54 @@ func FuzzEndpointURL(f *testing.F) {
 		}
 	})
 }
+
+// An upgrade must not make a platform's endpoint look broken, nor its message
+// wait out the time of a claim.
+func TestAMessageThatAStopBreaksOffGoesOutAtTheNextStart(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		x := start(t, d)
+		arrived, hang := make(chan string, 9), make(chan struct{})
+		slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			arrived <- r.Header.Get("webhook-id")
+			<-hang
+		}))
+		defer slow.Close()
+		e, _, err := x.box.AddEndpoint(t.Context(), x.admin, slow.URL, "desk", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.record(t, "notice.sent", x.admin.Party)
+		if _, err := x.feed.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for range 2 { // the clock stands still: what is not due at once never comes
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- x.box.Run(ctx) }()
+			select {
+			case id := <-arrived:
+				ids[id] = true
+			case <-time.After(20 * time.Second):
+				t.Fatal("nothing arrived")
+			}
+			stop()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+		}
+		close(hang)
+		if len(ids) != 1 {
+			t.Errorf("one message came under the ids %v", ids)
+		}
+		got, err := x.box.Deliveries(t.Context(), x.admin, e.ID, 0, 9)
+		if err != nil || len(got) != 1 || got[0].State != outbox.Waiting || got[0].Attempts != 0 || got[0].LastError != "" {
+			t.Errorf("the delivery is %+v (%v)", got, err)
+		}
+		failing, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM endpoints WHERE failing_since IS NOT NULL`)
+		if err != nil || failing != 0 {
+			t.Errorf("%d endpoints are shown as failing for our stop (%v)", failing, err)
+		}
+	})
+}

@@ -129,6 +129,10 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 		attempt, cancel := context.WithTimeout(ctx, sendTimeout)
 		result := o.Send(attempt, Message{ID: d.ID, URL: e.URL, Body: body, Keys: keys, At: now})
 		cancel()
+		if ctx.Err() != nil && !result.OK() {
+			// We broke it off: no fault of the endpoint's.
+			return o.putBack(context.WithoutCancel(ctx), d, now)
+		}
 		if err := o.finish(context.WithoutCancel(ctx), d, now, result); err != nil {
 			return err
 		}
@@ -173,6 +177,16 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d D
 	})
 	d.Attempts++
 	return d, body, e, found, err
+}
+
+// putBack takes back a claim whose attempt was broken off by our own stop: the
+// next start sends it at once, under the same id.
+func (o *Outbox) putBack(ctx context.Context, d Delivery, now time.Time) error {
+	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts - 1, next_at = $2 WHERE id = $1 AND state = 'waiting' AND attempts = $3`,
+			d.ID, db.Micros(now), d.Attempts)
+		return err
+	})
 }
 
 // finish records an attempt and what follows from it, in one transaction. The
