@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tangkal/tangkal/pdq"
+	"github.com/tangkal/tangkal/pdq/synthetic"
 )
 
 // noise makes packed pixels, soft enough to have a good hash.
@@ -56,7 +57,7 @@ func BenchmarkVariants(b *testing.B) {
 // BenchmarkJPEG is from the bytes of a file to the hash.
 func BenchmarkJPEG(b *testing.B) {
 	for _, size := range [][2]int{{512, 512}, {1920, 1080}, {4000, 3000}} {
-		data := photoFile(b, size[0], size[1])
+		data := synthetic.JPEG(size[0], size[1])
 		if dir := os.Getenv("TANGKAL_KEEP"); dir != "" { // for the peers to hash the same
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%dx%d.jpg", size[0], size[1])), data, 0o600); err != nil {
 				b.Fatal(err)

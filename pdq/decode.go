@@ -114,6 +114,15 @@ func (f *format) refuse(err error) error {
 	return &Error{Reason: Damaged, Format: f.name, Err: err}
 }
 
+// Format returns the name of the format by the first bytes of a file (16 are
+// enough), or "" if it is none that Decode reads.
+func Format(data []byte) string {
+	if f := sniff(data); f != nil {
+		return f.name
+	}
+	return ""
+}
+
 func sniff(data []byte) *format {
 	for i := range formats {
 		if formats[i].matches(data) {

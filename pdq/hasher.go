@@ -140,3 +140,12 @@ func (p *picker) pick(width, height int, full bool) (xs, ys []int32) {
 	}
 	return p.xs, p.ys
 }
+
+// Instructions names what the processor is asked for: "avx2", or "portable".
+// The hashes are the same with each.
+func Instructions() string {
+	if s := kernel.Fast(); s != "" {
+		return s
+	}
+	return "portable"
+}

@@ -33,6 +33,8 @@ type commands struct {
 	Demo    demoCmd    `cmd:"" help:"Try everything: a temporary exchange full of made-up work."`
 	Serve   serveCmd   `cmd:"" help:"Run an exchange."`
 	Report  reportCmd  `cmd:"" help:"File a report from the shell."`
+	Hash    hashCmd    `cmd:"" help:"Hashes of pictures and files: PDQ, MD5, SHA-1, SHA-256."`
+	Bench   benchCmd   `cmd:"" help:"How fast this machine hashes."`
 	Admin   adminCmd   `cmd:"" help:"Organisations, people, keys and sealed contacts."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's version."`
 	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the server runs."`

@@ -85,6 +85,8 @@ func TestTheHelpTeachesByExample(t *testing.T) {
 		"serve --help":               {"Examples", "evidence-origin", "TANGKAL_PUBLIC_URL"},
 		"demo --help":                {"Examples", "--print-env"},
 		"report --help":              {"Examples", "receipt"},
+		"hash --help":                {"Examples", "--type", "sha256"},
+		"bench hash --help":          {"Examples", "--rounds"},
 		"admin --help":               {"Examples", "org add"},
 		"admin person invite --help": {"--role", "--as"},
 		"admin key add --help":       {"--scope", "--days"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/pdq"
 )
 
 // A text is one entry of one catalogue: a sentence, or its plural forms.
@@ -170,6 +171,17 @@ func TestIndonesianIsNotEnglishLeftOver(t *testing.T) {
 		alike := slices.ContainsFunc(same, func(s string) bool { return strings.EqualFold(s, m.Other) })
 		if words && !alike && m.Other == en[key].Other {
 			t.Errorf("%s: both languages say %q", key, m.Other)
+		}
+	}
+}
+
+func TestEveryRefusedPictureIsExplained(t *testing.T) {
+	for _, lang := range i18n.Langs() {
+		all := texts(t, lang)
+		for _, r := range pdq.Reasons() {
+			if _, ok := all[string(r)]; !ok {
+				t.Errorf("%s has no text in %s", r, lang)
+			}
 		}
 	}
 }

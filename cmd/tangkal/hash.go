@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"  //nolint:gosec // banks exchange MD5
+	"crypto/sha1" //nolint:gosec // and SHA-1
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/pdq"
+)
+
+// hashCmd prints the hashes of files.
+type hashCmd struct {
+	Paths    []string `arg:"" name:"path" help:"Files and directories; directories with all below them."`
+	Type     []string `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
+	Variants bool     `help:"The PDQ hashes of all eight orientations (with --json)."`
+	Full     bool     `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
+	Jobs     int      `help:"Files at a time; default: one a processor." placeholder:"N"`
+	JSON     bool     `name:"json" help:"One JSON object a line for each file."`
+}
+
+// Help shows by example.
+func (hashCmd) Help() string {
+	return `Examples:
+
+  tangkal hash photo.jpg
+  tangkal hash --type pdq ~/pictures > hashes.txt
+  tangkal hash --json --variants evidence/ | jq -r 'select(.pdq.usable) | .pdq.hash'
+
+Prints a line for each hash: kind, hash, quality (of PDQ, 0 to 100; - for the others), path. PDQ is there for JPEG, PNG, GIF,
+WebP and BMP; a quality of 49 or less means that the hash says little and should not be used. Files come in the order
+of their names. Links are not followed. What cannot be read is named on standard error, and the exit code is 1.`
+}
+
+// maxPicture is the largest file that is decoded; of larger ones only the exact
+// hashes are taken.
+const maxPicture = 256 << 20
+
+// hashed is what one file gave.
+type hashed struct {
+	Path   string     `json:"path"`
+	Size   int64      `json:"size"`
+	PDQ    *hashedPDQ `json:"pdq,omitempty"`
+	MD5    string     `json:"md5,omitempty"`
+	SHA1   string     `json:"sha1,omitempty"`
+	SHA256 string     `json:"sha256,omitempty"`
+	Error  string     `json:"error,omitempty"` // why a hash is missing that should be there
+}
+
+type hashedPDQ struct {
+	Hash     pdq.Hash            `json:"hash"`
+	Quality  int                 `json:"quality"`
+	Usable   bool                `json:"usable"`
+	Format   string              `json:"format"`
+	Width    int                 `json:"width"`
+	Height   int                 `json:"height"`
+	Partial  bool                `json:"partial,omitempty"`
+	Variants map[string]pdq.Hash `json:"variants,omitempty"`
+}
+
+// Run hashes the files in parallel and prints in their order. What waits is
+// bounded, so that memory does not grow with their number.
+func (c *hashCmd) Run(sh *shell) error {
+	jobs := c.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	type job struct {
+		path string
+		done chan hashed
+	}
+	work, order := make(chan job), make(chan job, 64*jobs)
+	bar := quietMeter(sh)
+	g, ctx := errgroup.WithContext(sh.ctx)
+	g.Go(func() error {
+		defer close(work)
+		defer close(order)
+		return c.walk(func(path string) error {
+			j := job{path, make(chan hashed, 1)}
+			for _, to := range []chan job{order, work} {
+				select {
+				case to <- j:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return nil
+		})
+	})
+	for range jobs {
+		g.Go(func() error {
+			f := newFileHasher(c)
+			for j := range work {
+				h := f.hash(ctx, j.path)
+				bar.add(h.Size)
+				j.done <- h
+			}
+			return nil
+		})
+	}
+	failed := 0
+	g.Go(func() error {
+		for j := range order {
+			select {
+			case h := <-j.done:
+				if h.Error != "" {
+					failed++
+				}
+				if err := c.print(sh, h); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	err := g.Wait()
+	bar.done()
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%d files could not be hashed whole", failed)
+	}
+	return err
+}
+
+// walk calls for every regular file, in the order of names. What cannot be
+// listed is passed on too: opening it will say why.
+func (c *hashCmd) walk(file func(path string) error) error {
+	for _, root := range c.Paths {
+		if info, err := os.Lstat(root); err == nil && info.Mode().Type() == fs.ModeSymlink {
+			if at, err := filepath.EvalSymlinks(root); err == nil {
+				root = at // a link that was named is followed
+			}
+		}
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil || path == root && !d.IsDir() || d.Type().IsRegular():
+				return file(path)
+			default:
+				return nil
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes what a file gave.
+func (c *hashCmd) print(sh *shell, h hashed) error {
+	if h.Error != "" {
+		fmt.Fprintf(sh.stderr, "tangkal: %s: %s\n", h.Path, h.Error)
+	}
+	if c.JSON {
+		return json.NewEncoder(sh.stdout).Encode(h)
+	}
+	var b bytes.Buffer
+	if h.PDQ != nil {
+		fmt.Fprintf(&b, "pdq\t%s\t%d\t%s\n", h.PDQ.Hash, h.PDQ.Quality, h.Path)
+	}
+	for _, l := range [][2]string{{"md5", h.MD5}, {"sha1", h.SHA1}, {"sha256", h.SHA256}} {
+		if l[1] != "" {
+			fmt.Fprintf(&b, "%s\t%s\t-\t%s\n", l[0], l[1], h.Path)
+		}
+	}
+	_, err := sh.stdout.Write(b.Bytes())
+	return err
+}
+
+// A fileHasher hashes one file after another in the same memory.
+type fileHasher struct {
+	wantPDQ  bool
+	variants bool
+	pdq      pdq.Hasher
+	exact    map[string]hash.Hash
+	chunk    []byte
+	whole    bytes.Buffer
+}
+
+func newFileHasher(c *hashCmd) *fileHasher {
+	f := &fileHasher{
+		wantPDQ: slices.Contains(c.Type, "pdq"), variants: c.Variants,
+		exact: map[string]hash.Hash{}, chunk: make([]byte, 128<<10),
+	}
+	f.pdq.FullResolution = c.Full
+	for name, make := range map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New} {
+		if slices.Contains(c.Type, name) {
+			f.exact[name] = make()
+		}
+	}
+	return f
+}
+
+// hash reads the file once. Of a picture the bytes are kept for the decoder.
+func (f *fileHasher) hash(ctx context.Context, path string) hashed {
+	h := hashed{Path: path}
+	file, err := os.Open(path)
+	if err != nil {
+		h.Error = reason(err)
+		return h
+	}
+	defer file.Close()
+	picture, err := f.read(ctx, file, &h)
+	if err != nil {
+		h.Error = reason(err)
+		return h
+	}
+	for name, to := range map[string]*string{"md5": &h.MD5, "sha1": &h.SHA1, "sha256": &h.SHA256} {
+		if sum, ok := f.exact[name]; ok {
+			*to = hex.EncodeToString(sum.Sum(nil))
+		}
+	}
+	if picture {
+		f.perceptual(&h)
+	}
+	return h
+}
+
+// read passes the file through the exact hashes, and reports whether it lies in
+// whole as a picture.
+func (f *fileHasher) read(ctx context.Context, file io.Reader, h *hashed) (picture bool, err error) {
+	for _, sum := range f.exact {
+		sum.Reset()
+	}
+	f.whole.Reset()
+	if f.whole.Cap() > 32<<20 {
+		f.whole = bytes.Buffer{} // one large file must not stay
+	}
+	for first := true; ; first = false {
+		n, err := io.ReadFull(file, f.chunk)
+		part := f.chunk[:n]
+		if first {
+			picture = f.wantPDQ && pdq.Format(part) != ""
+		}
+		if h.Size += int64(n); picture && h.Size > maxPicture {
+			picture = false
+			h.Error = reason(&pdq.Error{Reason: pdq.TooLarge})
+		}
+		if picture {
+			f.whole.Write(part)
+		}
+		for _, sum := range f.exact {
+			sum.Write(part)
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return picture, nil
+		case err != nil:
+			return false, err
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		}
+	}
+}
+
+// perceptual hashes the picture in whole.
+func (f *fileHasher) perceptual(h *hashed) {
+	r, err := f.pdq.Decode(f.whole.Bytes())
+	if err != nil {
+		h.Error = reason(err)
+		return
+	}
+	h.PDQ = &hashedPDQ{
+		Hash: r.Hash, Quality: r.Quality, Usable: r.Usable(), Format: r.Format, Width: r.Width, Height: r.Height, Partial: r.Partial,
+	}
+	if f.variants {
+		h.PDQ.Variants = map[string]pdq.Hash{}
+		for o, v := range r.Variants() {
+			h.PDQ.Variants[pdq.Orientation(o).String()] = v //nolint:gosec // 0 to 7
+		}
+	}
+}
+
+// reason says in the shell's language why a file gave no hash.
+func reason(err error) string {
+	var refused *pdq.Error
+	if errors.As(err, &refused) {
+		return i18n.For(language()).T(string(refused.Reason))
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error() // the path is said already
+	}
+	return err.Error()
+}
+
+// quietMeter is a meter where the output goes elsewhere than to the person who
+// looks at it.
+func quietMeter(sh *shell) bar {
+	if isTerminal(sh.stdout) {
+		return bar{}
+	}
+	return meter(sh, -1, "hashing")
+}

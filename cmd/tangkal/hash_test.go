@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"image/png"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tangkal/tangkal/pdq"
+	"github.com/tangkal/tangkal/pdq/synthetic"
+)
+
+// pictures are files of every kind that the command meets.
+func pictures(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{
+		"note.txt":   "not a picture",
+		"broken.png": "\x89PNG\r\n\x1a\nand then nothing",
+		"empty":      "",
+	}
+	for i := range 30 {
+		size := 40 + 7*i
+		var b bytes.Buffer
+		if err := png.Encode(&b, synthetic.Photo(size, size)); err != nil {
+			t.Fatal(err)
+		}
+		files[fmt.Sprintf("p%02d.png", i)] = b.String()
+	}
+	files["photo.jpg"] = string(synthetic.JPEG(640, 480))
+	return files
+}
+
+func TestHashOfADirectory(t *testing.T) {
+	t.Parallel()
+	files := pictures(t)
+	s := open(t, files)
+	out := s.wants(t, exitFailed, []string{"broken.png: The picture is too damaged to be read.", "1 files could not be hashed whole"},
+		"hash", "--json", "--variants", ".")
+	var paths []string
+	for line := range strings.Lines(out) {
+		var h hashed
+		if !strings.HasPrefix(line, "{") {
+			continue // standard error
+		}
+		if err := json.Unmarshal([]byte(line), &h); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		paths = append(paths, h.Path)
+		content := files[h.Path]
+		sum := sha256.Sum256([]byte(content))
+		if h.SHA256 != hex.EncodeToString(sum[:]) || h.Size != int64(len(content)) || len(h.MD5) != 32 || len(h.SHA1) != 40 {
+			t.Errorf("%s: %+v", h.Path, h)
+		}
+		var hasher pdq.Hasher
+		r, err := hasher.Decode([]byte(content))
+		if err != nil {
+			if h.PDQ != nil {
+				t.Errorf("%s has a PDQ hash", h.Path)
+			}
+			continue
+		}
+		if h.PDQ == nil || h.PDQ.Hash != r.Hash || h.PDQ.Quality != r.Quality || h.PDQ.Variants["rotate-90"] != r.Variants()[pdq.Rotate90] {
+			t.Errorf("%s: %+v, want %v", h.Path, h.PDQ, r.Hash)
+		}
+	}
+	if len(paths) != len(files) || !slices.IsSorted(paths) {
+		t.Errorf("%d files in the order %v", len(paths), paths)
+	}
+}
+
+func TestHashAsLines(t *testing.T) {
+	t.Parallel()
+	s := open(t, map[string]string{"note.txt": "abc"})
+	s.wants(t, 0, []string{"md5\t900150983cd24fb0d6963f7d28e17f72\t-\tnote.txt", "!pdq", "!sha1"}, "hash", "--type", "md5", "note.txt")
+	s.wants(t, exitFailed, []string{"nowhere: no such file"}, "hash", "nowhere", "note.txt")
+	s.wants(t, exitUsage, []string{"--type"}, "hash", "--type", "crc", "note.txt")
+}
+
+func TestBenchHash(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.wants(t, 0, []string{"pdq 512x512 pixels", "pdq 4000x3000 jpeg", "sha256 1 MiB", "median of 1 rounds"},
+		"bench", "hash", "--rounds", "1", "--each", "1ms")
+}
