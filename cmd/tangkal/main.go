@@ -20,6 +20,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // Exit codes.
@@ -32,6 +33,7 @@ const (
 type commands struct {
 	Demo    demoCmd    `cmd:"" help:"Try everything: a temporary exchange full of made-up work."`
 	Serve   serveCmd   `cmd:"" help:"Run an exchange."`
+	Check   checkCmd   `cmd:"" name:"check-config" help:"Look whether an exchange would start, and change nothing."`
 	Report  reportCmd  `cmd:"" help:"File a report from the shell."`
 	Hash    hashCmd    `cmd:"" help:"Hashes of pictures and files: PDQ, MD5, SHA-1, SHA-256."`
 	Bench   benchCmd   `cmd:"" help:"How fast this machine hashes."`
@@ -149,9 +151,9 @@ func language() i18n.Lang {
 // logger writes text for people and JSON for programs.
 func logger(w io.Writer) *slog.Logger {
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, nil))
+		return slog.New(logbook.Steady(slog.NewTextHandler(w, nil)))
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(logbook.Steady(slog.NewJSONHandler(w, nil)))
 }
 
 func isTerminal(w io.Writer) bool {

@@ -91,6 +91,7 @@ func TestTheHelpTeachesByExample(t *testing.T) {
 		"admin person invite --help": {"--role", "--as"},
 		"admin key add --help":       {"--scope", "--days"},
 		"admin unseal --help":        {"Example", "--identity"},
+		"check-config --help":        {"Examples", "Exit code"},
 		"migrate --help":             {"Examples", "forward"},
 		"backup --help":              {"Examples", "The instance key is NOT"},
 		"restore --help":             {"Examples", "given-up"},
@@ -122,20 +123,20 @@ func TestTheConfigurationSaysAllItsFaultsAndNoSecret(t *testing.T) {
 	t.Parallel()
 	s := open(t, map[string]string{
 		"good.yaml": "listen: 127.0.0.1:9001\npublic-url: https://tangkal.example\nevidence-origin: https://evidence.tangkal.example\n" +
-			"instance-code: FILE\ndb: postgres://tangkal:geheim@db/tangkal\n",
+			"instance-code: FILE\ndb: postgres://tangkal:geheim@127.0.0.1:1/tangkal\n",
 		"typo.yaml": "listen: 127.0.0.1:9001\nlistn: 127.0.0.1:9002\n",
 		"list.yaml": "listen: [127.0.0.1:9001]\n",
 	})
 	s.wants(t, exitUsage, []string{`listen "nowhere"`, `public-url "ftp://x"`, "evidence-origin: required", `instance-code "no"`, `db "mysql:`, "!geheim"},
 		"serve", "--listen", "nowhere", "--public-url", "ftp://x", "--instance-code", "no", "--db", "mysql://u:geheim@h/d")
-	check := []string{"serve", "--config", "good.yaml", "--check"}
-	s.wants(t, 0, []string{"listen: 127.0.0.1:9001", "instance-code: FILE", "db: postgres://tangkal:xxxxx@db/tangkal", "!geheim"}, check...)
+	check := []string{"check-config", "--config", "good.yaml"}
+	s.wants(t, exitFailed, []string{"listen: 127.0.0.1:9001", "instance-code: FILE", "db: postgres://tangkal:xxxxx@127.0.0.1:1/tangkal", "failing  database: does not open", "!geheim"}, check...)
 	env := []string{"TANGKAL_INSTANCE_CODE=ENV"}
-	s.wantsIn(t, env, 0, []string{"instance-code: ENV"}, check...)
-	s.wantsIn(t, env, 0, []string{"instance-code: FLAG"}, append(check, "--instance-code", "FLAG")...)
-	s.wants(t, exitUsage, []string{`typo.yaml:2: unknown setting "listn"`}, "serve", "--config", "typo.yaml", "--check")
-	s.wants(t, exitUsage, []string{"list.yaml:1: listen: want one value"}, "serve", "--config", "list.yaml", "--check")
-	s.wants(t, exitUsage, []string{"absent.yaml"}, "serve", "--config", "absent.yaml", "--check")
+	s.wantsIn(t, env, exitFailed, []string{"instance-code: ENV"}, check...)
+	s.wantsIn(t, env, exitFailed, []string{"instance-code: FLAG"}, append(check, "--instance-code", "FLAG")...)
+	s.wants(t, exitUsage, []string{`typo.yaml:2: unknown setting "listn"`}, "check-config", "--config", "typo.yaml")
+	s.wants(t, exitUsage, []string{"list.yaml:1: listen: want one value"}, "check-config", "--config", "list.yaml")
+	s.wants(t, exitUsage, []string{"absent.yaml"}, "check-config", "--config", "absent.yaml")
 }
 
 func TestAdministrationBackupAndRestore(t *testing.T) {

@@ -17,7 +17,6 @@ type serveCmd struct {
 	// Named, so that kong does not take its Validate for the command's own.
 	Config app.Config      `embed:""`
 	File   kong.ConfigFlag `name:"config" help:"YAML file with these options, one a line." placeholder:"FILE"`
-	Check  bool            `help:"Check the configuration, print what holds, and stop."`
 }
 
 // Help shows by example.
@@ -35,7 +34,7 @@ func (serveCmd) Help() string {
     listen: 127.0.0.1:8080
     public-url: https://tangkal.example
     evidence-origin: https://evidence.tangkal.example
-  tangkal serve --config tangkal.yaml --check
+  tangkal check-config --config tangkal.yaml && tangkal serve --config tangkal.yaml
 
 On the first run, while nobody has an account, an address and a one-time secret are printed: whoever enters it becomes
 the first administrator. Evidence is served from another host name of the same server, so that hostile material never
@@ -46,12 +45,6 @@ runs on the origin of the pages. Stop it with Ctrl+C or SIGTERM: requests in fli
 func (c *serveCmd) Run(sh *shell) error {
 	if err := c.Config.Check(); err != nil {
 		return usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
-	}
-	if c.Check {
-		for _, s := range c.Config.Settings() {
-			fmt.Fprintf(sh.stdout, "%s: %s\n", s.Name, s.Value)
-		}
-		return nil
 	}
 	l, err := listen(sh, c.Config.Listen)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/policy"
@@ -115,7 +116,7 @@ func (s *server) config() huma.Config {
 
 // handler is everything around the operations, outermost first.
 func (s *server) handler() http.Handler {
-	return s.greet(s.recover(s.authenticate(s.once(s.mux))))
+	return s.greet(s.recover(s.authenticate(s.once(logbook.Routed(s.mux)))))
 }
 
 // schemaName names a type of the contract. Those of package notes are the

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // A Problem is what went wrong, as RFC 9457 has it, with our code beside.
@@ -111,14 +111,14 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	ref := newRef()
 	e, ok := fault.As(err)
+	ref := ""
+	if !ok || e.Kind == fault.Internal || e.Kind == fault.Unavailable {
+		ref = logbook.Failed(ctx, s.Log, err)
+	} else {
+		ref = logbook.Ref(ctx)
+	}
 	if !ok || e.Kind == fault.Internal {
-		if errors.Is(err, context.Canceled) {
-			s.Log.DebugContext(ctx, "api: the caller left", "ref", ref)
-		} else {
-			s.Log.ErrorContext(ctx, "api: internal error", "ref", ref, "error", err)
-		}
 		e = fault.New(fault.Internal, "fault.internal", "Ref", ref)
 	}
 	return say(printer(ctx), e, ref, callOf(ctx).in)
@@ -152,19 +152,6 @@ func partOf(p *i18n.Printer, e *fault.Error, in string) Part {
 		out.In, out.Pointer = named, pointer
 	}
 	return out
-}
-
-const refAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// newRef returns a short code that a caller can read to us over the telephone:
-// 40 random bits, unique enough to find one line in a log.
-func newRef() string {
-	b := make([]byte, 8)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand)
-	for i := range b {
-		b[i] = refAlphabet[b[i]&31]
-	}
-	return string(b)
 }
 
 // refuse answers a request outside of huma.

@@ -56,6 +56,7 @@ type App struct {
 	// Around, if set, stands around every request.
 	Around func(http.Handler) http.Handler
 
+	health   *health
 	stopping chan struct{} // closed when the server begins to stop
 }
 
@@ -67,6 +68,7 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	a := &App{Config: c, Log: log, Clock: at, stopping: make(chan struct{})}
+	a.health = &health{app: a, since: map[string]time.Time{}}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -119,25 +121,11 @@ func (a *App) openData(ctx context.Context) (err error) {
 
 // openRules reads the data that rules are written in.
 func (a *App) openRules(context.Context) (err error) {
-	a.Packs = policy.Default()
-	if dir := a.Config.Packs; dir != "" {
-		if a.Packs, err = policy.LoadDir(dir); err != nil {
-			return fmt.Errorf("policy packs in %s: %w", dir, err)
-		}
-	}
-	known := canonical.Builtin
-	if a.Config.Demo {
-		known = canonical.Demo
-	}
-	if a.Platforms, err = known(); err != nil {
+	if a.Packs, err = a.Config.packs(); err != nil {
 		return err
 	}
-	if file := a.Config.Platforms; file != "" {
-		if a.Platforms, err = readPlatforms(a.Platforms, file); err != nil {
-			return err
-		}
-	}
-	return nil
+	a.Platforms, err = a.Config.platforms()
+	return err
 }
 
 // openGround makes the mechanisms that know no room.
@@ -277,7 +265,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	})
 	server := &http.Server{
 		Handler: patient.keep(handler), ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug), // callers' broken handshakes; panics are logged by logbook
 		// A request in flight may finish after ctx has ended; event streams
 		// never finish by themselves and are told.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
@@ -292,14 +280,19 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		a.Log.InfoContext(ctx, "stopping: requests in flight are finished", "within", drainFor.String())
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 		defer cancel()
 		if err := server.Shutdown(stop); err != nil {
+			a.Log.WarnContext(ctx, "requests were cut off: their callers have no answer, and nothing unanswered was acknowledged", "after", drainFor.String())
 			return server.Close()
 		}
 		return nil
 	})
-	return group.Wait()
+	a.Log.InfoContext(ctx, "serving", "address", l.Addr().String(), "database", string(a.DB.Dialect()), "tls", a.Config.TLSCert != "")
+	err = group.Wait()
+	a.Log.InfoContext(context.WithoutCancel(ctx), "stopped", "error", err)
+	return err
 }
 
 // work runs everything that acts without being asked, until ctx ends.
@@ -307,6 +300,7 @@ func (a *App) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
+		"health": a.health.run,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -8,8 +9,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -30,6 +35,10 @@ type Config struct {
 
 	Packs      string `help:"Directory with further policy packs (YAML)." env:"TANGKAL_PACKS" type:"existingdir" placeholder:"DIR"`
 	Platforms  string `help:"File with further rules for platforms' links (YAML)." env:"TANGKAL_PLATFORMS" type:"existingfile" placeholder:"FILE"`
+	Emergency  string `help:"Number to call in danger, shown on the public pages, as 112." env:"TANGKAL_EMERGENCY" placeholder:"NUMBER"`
+	Counsel    string `help:"Name of a counsellors' line, shown on the receipt page to whoever is upset by what they saw." env:"TANGKAL_COUNSEL" placeholder:"NAME"`
+	CounselURL string `name:"counsel-url" help:"Its address, as https://… or tel:…" env:"TANGKAL_COUNSEL_URL" placeholder:"URL"`
+
 	Recipients string `help:"age public keys of those who may unseal a reporter's contact, one a line." env:"TANGKAL_RECIPIENTS" type:"existingfile" placeholder:"FILE"`
 
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
@@ -69,8 +78,11 @@ func (c Config) Check() error {
 		add("evidence-origin: required, so that hostile material never runs on the origin of the pages; give another host name of this server, as https://evidence.tangkal.example")
 	case err != nil || evidence.Host == "" || evidence.Path != "" || evidence.Scheme != "https" && evidence.Scheme != "http":
 		add("evidence-origin %q: want scheme and host alone", c.EvidenceOrigin)
-	case public != nil && evidence.Host == public.Host:
+	case public != nil && strings.EqualFold(evidence.Hostname(), public.Hostname()):
+		// Another port alone would share the pages' cookies (RFC 6265, section 8.5).
 		add("evidence-origin %q: must be another host name than public-url's", c.EvidenceOrigin)
+	case public != nil && public.Scheme == "https" && evidence.Scheme != "https":
+		add("evidence-origin %q: want https, as public-url: browsers show no picture of a plain origin on a secure page", c.EvidenceOrigin)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key: give both or neither")
@@ -78,10 +90,79 @@ func (c Config) Check() error {
 	if c.InstanceCode != "" && (len(c.InstanceCode) < 2 || len(c.InstanceCode) > 12 || strings.Trim(c.InstanceCode, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "") {
 		add("instance-code %q: want 2 to 12 of A-Z and 0-9", c.InstanceCode)
 	}
-	if !strings.HasPrefix(c.DB, "sqlite:") && !strings.HasPrefix(c.DB, "postgres://") && !strings.HasPrefix(c.DB, "postgresql://") {
-		add("db %q: want sqlite:PATH or postgres://USER@HOST/NAME", redact(c.DB))
+	if err := db.Check(c.DB); err != nil {
+		add("db %q: %w", redact(c.DB), err)
 	}
+	if (c.Counsel == "") != (c.CounselURL == "") {
+		add("counsel and counsel-url: give both or neither")
+	}
+	if u, err := url.Parse(c.CounselURL); c.CounselURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "tel") {
+		add("counsel-url %q: want https://… or tel:…", c.CounselURL)
+	}
+	faults = append(faults, c.checkFiles()...)
 	return errors.Join(faults...)
+}
+
+// checkFiles reads what the configuration names.
+func (c Config) checkFiles() (faults []error) {
+	if c.TLSCert != "" && c.TLSKey != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			faults = append(faults, fmt.Errorf("tls-cert and tls-key: %w", err))
+		}
+	}
+	if packs, err := c.packs(); err != nil {
+		faults = append(faults, err)
+	} else if !slices.Contains(packs.Codes(), c.Jurisdiction) {
+		faults = append(faults, fmt.Errorf("jurisdiction %q: there is no such policy pack, but %s", c.Jurisdiction, strings.Join(packs.Codes(), ", ")))
+	}
+	if _, err := c.platforms(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Recipients != "" {
+		if _, err := vault.ReadRecipients(c.Recipients); err != nil {
+			faults = append(faults, fmt.Errorf("recipients: %w", err))
+		}
+	}
+	return faults
+}
+
+// packs reads the policy packs: ours and the operator's.
+func (c Config) packs() (*policy.Set, error) {
+	if c.Packs == "" {
+		return policy.Default(), nil
+	}
+	found, err := filepath.Glob(filepath.Join(c.Packs, "*.yaml"))
+	if err == nil && len(found) == 0 {
+		err = errors.New("there is no *.yaml in it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("policy packs in %s: %w", c.Packs, err)
+	}
+	packs, err := policy.LoadDir(c.Packs)
+	if err != nil {
+		return nil, fmt.Errorf("policy packs in %s: %w", c.Packs, err)
+	}
+	return packs, nil
+}
+
+// platforms reads the rules for platforms' links: ours and the operator's.
+func (c Config) platforms() (*canonical.Platforms, error) {
+	known := canonical.Builtin
+	if c.Demo {
+		known = canonical.Demo
+	}
+	all, err := known()
+	if err != nil || c.Platforms == "" {
+		return all, err
+	}
+	raw, err := os.ReadFile(c.Platforms)
+	if err == nil {
+		all, err = all.With(c.Platforms, raw)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("platform rules: %w", err)
+	}
+	return all, nil
 }
 
 // A Setting is one line of the effective configuration.
@@ -105,6 +186,9 @@ func (c Config) Settings() []Setting {
 		{"packs", c.Packs},
 		{"platforms", c.Platforms},
 		{"recipients", c.Recipients},
+		{"emergency", c.Emergency},
+		{"counsel", c.Counsel},
+		{"counsel-url", c.CounselURL},
 	}
 }
 

@@ -97,6 +97,24 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	}
 }
 
+// Check reports what is wrong with a database's URL, without opening it. The
+// error does not quote it: it may hold a password.
+func Check(url string) error {
+	file, lite := strings.CutPrefix(url, "sqlite:")
+	switch {
+	case lite && file == "":
+		return errors.New("no path: want sqlite:PATH")
+	case lite:
+		return nil
+	case !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"):
+		return errors.New("want sqlite:PATH or postgres://USER@HOST/NAME")
+	}
+	if _, err := pgxpool.ParseConfig(url); err != nil {
+		return errors.New("not readable as postgres://USER@HOST/NAME with options of libpq: are special characters of the password percent-encoded?")
+	}
+	return nil
+}
+
 // Close waits for the writes in flight and closes every connection.
 func (d *DB) Close() {
 	if d.lite != nil {

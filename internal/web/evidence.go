@@ -18,6 +18,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
 )
@@ -90,6 +91,7 @@ func (s *Server) EvidenceHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /e/{token}", s.evidence)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { evidenceGone(w) })
+	routed := logbook.Routed(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
@@ -98,7 +100,7 @@ func (s *Server) EvidenceHandler() http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin") // pages of the console's origin show pictures
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Robots-Tag", "noindex")
-		mux.ServeHTTP(w, r)
+		routed.ServeHTTP(w, r)
 	})
 }
 

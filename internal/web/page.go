@@ -13,6 +13,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
@@ -216,12 +217,14 @@ func (s *Server) errorPage(r *http.Request, e *fault.Error) templ.Component {
 	for _, part := range e.Parts {
 		pg.Parts = append(pg.Parts, p.Fault(part))
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && e.Code != "db.unsure" {
 		pg.Kept = p.T("web.error.kept")
 	}
 	pg.Advice = p.T("web.error." + e.Kind.String() + ".advice")
 	if ref, ok := e.Args["Ref"].(string); ok && e.Kind == fault.Internal {
 		pg.Code = ref
+	} else if e.Kind == fault.Unavailable {
+		pg.Code = logbook.Ref(r.Context())
 	}
 	pg.Back = Option{Value: "/", Label: p.T("web.error.home")}
 	if from := backTo(r); from != "" {

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
@@ -95,7 +95,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.New(fault.Denied, "public.other-site"))
 	}))
-	return Secure(s.EvidenceOrigin, own.Handler(s.mux))
+	return Secure(s.EvidenceOrigin, own.Handler(logbook.Routed(s.mux)))
 }
 
 // adapt turns a route into an http.Handler: remember the language, sign in,
@@ -166,9 +166,10 @@ func statusOf(k fault.Kind) int {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := fault.As(err)
 	if !ok {
-		ref := rand.Text()[:8]
-		s.Log.ErrorContext(r.Context(), "page", "ref", ref, "method", r.Method, "pattern", r.Pattern, "error", err)
-		e = fault.New(fault.Internal, "fault.internal", "Ref", ref)
+		e = fault.New(fault.Internal, "fault.internal", "Ref", logbook.Failed(r.Context(), s.Log, err))
+	}
+	if e.Kind == fault.Unavailable {
+		logbook.Failed(r.Context(), s.Log, err)
 	}
 	if e.Code == "auth.sign-in" && r.Method == http.MethodGet {
 		http.Redirect(w, r, "/sign-in?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // our own path, escaped
