@@ -126,6 +126,11 @@ func (c Config) tryDatabase(ctx context.Context) []Part {
 		p.Level, p.Do = Warning, "back it up first, if anything is in it: they only go forward"
 		return []Part{p}
 	}
+	have, err := reference.Of(ctx, d)
+	if err == nil && c.InstanceCode != "" && c.InstanceCode != have.Code {
+		p.Level, p.What, p.why = Failing, "belongs to the instance "+have.Code+", not "+c.InstanceCode, reference.ErrOtherCode
+		p.Do = "give that --instance-code, or none"
+	}
 	return []Part{p, c.tryVault(ctx, d)}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,14 @@ func TestASecondStartKeepsToTheFirst(t *testing.T) {
 		}
 		if err := start(func(c *app.Config) { c.InstanceCode = "OTHER" }); !errors.Is(err, reference.ErrOtherCode) || !strings.Contains(err.Error(), "TEST") {
 			t.Errorf("with another code: %v", err)
+		}
+		tried := func(code string) bool {
+			c := x.Config
+			c.InstanceCode = code
+			return slices.ContainsFunc(c.Try(t.Context(), time.Now()), func(p app.Part) bool { return p.Level == app.Failing })
+		}
+		if tried("TEST") || tried("") || !tried("OTHER") {
+			t.Errorf("check-config finds faults: with its code %v, with none %v, with another %v", tried("TEST"), tried(""), tried("OTHER"))
 		}
 		empty := t.TempDir()
 		if err := start(func(c *app.Config) { c.Data = empty }); err == nil || !strings.Contains(err.Error(), "mount its file system") {

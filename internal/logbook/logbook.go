@@ -43,9 +43,6 @@ func of(ctx context.Context) *event {
 type Options struct {
 	// Level is that of events about which there is nothing to do.
 	Level slog.Level
-	// Seen, if set, is told of each finished request: its route, status and how
-	// long it took.
-	Seen func(method, route string, status int, took time.Duration)
 }
 
 // Requests logs one event for each request that next has answered. A panic in
@@ -65,9 +62,6 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 				rec.status = http.StatusInternalServerError
 			}
 			log.LogAttrs(ctx, o.level(e, rec.code()), "request", e.attrs(r.Method, rec, took)...)
-			if o.Seen != nil {
-				o.Seen(r.Method, e.route, rec.code(), took)
-			}
 			if p != nil {
 				panic(http.ErrAbortHandler)
 			}
