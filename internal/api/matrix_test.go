@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/party"
@@ -49,8 +51,8 @@ func (h *house) possess(t *testing.T) things {
 	h.settleDown(t)
 	var deliveries list[deliveryBody]
 	bima.do(t, "GET", "/webhooks/"+hook.ID+"/deliveries", nil).want(t, 200, &deliveries)
-	var key apiKeyMade
-	bima.do(t, "POST", "/keys", map[string]any{"label": "a", "scopes": []string{"read"}}).want(t, 201, &key)
+	key, _, err := h.Auth.AddAPIKey(t.Context(), bima.actor, bima.actor.Person, "a", []auth.Scope{auth.ScopeRead}, time.Time{})
+	check(t, err)
 	var invited invitedBody
 	bima.do(t, "POST", "/people/invitations", map[string]any{"name": "Tamu", "email": "tamu@org.example", "roles": []string{"analyst"}}).want(t, 201, &invited)
 	var mine list[keyBody]

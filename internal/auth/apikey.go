@@ -56,10 +56,14 @@ func scanAPIKey(row db.Row) (APIKey, error) {
 
 // AddAPIKey makes a key for person, of by's party, and returns it with its
 // secret, which is shown once and stored only as a hash: 160 random bits need
-// no slow one.
+// no slow one. It takes a person at a browser: a key makes no key, so that one
+// in wrong hands ends with its revocation and leaves no other behind.
 func (a *Auth) AddAPIKey(ctx context.Context, by party.Actor, person party.PersonID, label string, scopes []Scope, expires time.Time) (APIKey, string, error) {
 	if err := May(by, PartyAdmin, Object{What: "key", Owner: by.Party}); err != nil && by.Person != person {
 		return APIKey{}, "", err
+	}
+	if by.APIKey != "" {
+		return APIKey{}, "", fault.New(fault.Denied, "auth.key-makes-key")
 	}
 	now := a.clock.Now()
 	if err := checkAPIKey(label, scopes, expires, now); err != nil {

@@ -172,3 +172,19 @@ func TestABadKeyRequestNamesEveryFault(t *testing.T) {
 		t.Errorf("%d keys were made", n)
 	}
 }
+
+// A key that got into wrong hands leaves no other behind when it is revoked.
+func TestAKeyMakesNoKey(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	head := w.person(t, w.party(t, "agency", party.Agency), "head", party.Admin)
+	_, secret := w.apiKey(t, head, both, time.Time{})
+	machine, err := w.FromAPIKey(t.Context(), secret, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.AddAPIKey(t.Context(), machine, head.Person, "another", both, time.Time{})
+	wantCode(t, err, fault.Denied, "auth.key-makes-key")
+	if keys, err := w.APIKeys(t.Context(), head); err != nil || len(keys) != 1 {
+		t.Errorf("%d keys, %v; want the first alone", len(keys), err)
+	}
+}

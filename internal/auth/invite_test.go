@@ -153,6 +153,9 @@ func TestWhoMayInviteWhom(t *testing.T) {
 		}
 		wantCode(t, invite(head, full.ID, "second@full.example", party.Admin), fault.Denied, "auth.party-has-people")
 		wantCode(t, invite(head, agency.ID, "ANA@agency.example", party.Analyst), fault.Conflict, "party.email-taken")
+		if err := invite(head, agency.ID, "head@full.example", party.Analyst); err != nil {
+			t.Errorf("an invitation tells that somebody elsewhere has the address: %v", err)
+		}
 		for name, err := range map[string]error{
 			"an analyst into her own organisation": invite(ana, agency.ID, "x@agency.example", party.Analyst),
 			"a platform into another":              invite(platform, empty.ID, "x@empty.example", party.Admin),
@@ -165,8 +168,8 @@ func TestWhoMayInviteWhom(t *testing.T) {
 		if err := invite(head, agency.ID, "no address", "king"); fault.Of(err) != fault.Invalid {
 			t.Errorf("a faulty invitation: %v", err)
 		}
-		if n := w.count(t, `SELECT count(*) FROM invitations`); n != 1 {
-			t.Errorf("%d invitations were made, want 1", n)
+		if n := w.count(t, `SELECT count(*) FROM invitations`); n != 2 {
+			t.Errorf("%d invitations were made, want 2", n)
 		}
 	})
 }

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"time"
@@ -35,6 +37,7 @@ func (a *Auth) NewSessions(secure bool) *Sessions {
 	m := scs.New()
 	m.Lifetime, m.IdleTimeout = sessionFor, sessionIdle
 	m.Store = &sessionStore{a}
+	m.Codec = sessionCodec{a}
 	m.HashTokenInStore = true
 	m.Cookie.Name = "tangkal"
 	if secure {
@@ -88,13 +91,23 @@ func (s *Sessions) Pop(ctx context.Context, key string) string {
 // sessionStore keeps sessions as rows. It implements scs.CtxStore.
 type sessionStore struct{ auth *Auth }
 
-// FindCtx returns a session's data by its hashed token.
+// FindCtx returns a session's data by its hashed token. What we did not write
+// under that token is no session: a row that somebody put into the table, or
+// changed, signs nobody in (threat-model T12).
 func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
-	b, err := db.Value[[]byte](ctx, s.auth.db, `SELECT data FROM sessions WHERE id = $1 AND expires_at > $2`, token, db.Micros(s.auth.clock.Now()))
+	sealed, err := db.Value[[]byte](ctx, s.auth.db, `SELECT data FROM sessions WHERE id = $1 AND expires_at > $2`, token, db.Micros(s.auth.clock.Now()))
 	if errors.Is(err, db.ErrAbsent) {
 		return nil, false, nil
 	}
-	return b, err == nil, err
+	if err != nil || len(sealed) < sha256.Size {
+		return nil, false, err
+	}
+	mac, b := sealed[:sha256.Size], sealed[sha256.Size:]
+	return b, hmac.Equal(mac, s.mac(token, b)), nil
+}
+
+func (s *sessionStore) mac(token string, b []byte) []byte {
+	return s.auth.mac("session", append([]byte(token+"|"), b...))
 }
 
 // CommitCtx stores a session's data. The person stands beside it in plain, so
@@ -109,7 +122,7 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, b []byte, ex
 		_, err := tx.Exec(ctx, `
 			INSERT INTO sessions (id, data, person_id, expires_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (id) DO UPDATE SET data = excluded.data, person_id = excluded.person_id, expires_at = excluded.expires_at`,
-			token, b, db.OrNull(person), db.Micros(expiry))
+			token, append(s.mac(token, b), b...), db.OrNull(person), db.Micros(s.auth.told(expiry)))
 		return err
 	})
 }
@@ -121,6 +134,29 @@ func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 		return err
 	})
 }
+
+// sessionCodec writes deadlines by the program's clock: scs reckons by the
+// machine's.
+type sessionCodec struct{ auth *Auth }
+
+// Encode writes a session.
+func (c sessionCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	return scs.GobCodec{}.Encode(c.auth.told(deadline), values)
+}
+
+// Decode reads it back.
+func (c sessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	deadline, values, err := scs.GobCodec{}.Decode(b)
+	return deadline.Add(-c.auth.ahead()), values, err
+}
+
+// ahead is by how much the program's clock is ahead of the machine's.
+func (a *Auth) ahead() time.Duration {
+	return a.clock.Now().Sub(time.Now()) //nolint:forbidigo // the machine's time is what scs reckons by
+}
+
+// told is a time of the machine's clock as the program's tells it.
+func (a *Auth) told(t time.Time) time.Time { return t.Add(a.ahead()) }
 
 // Find, Commit and Delete are never called: scs prefers the methods above.
 

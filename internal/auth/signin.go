@@ -3,8 +3,11 @@ package auth
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -38,44 +41,48 @@ func (c Challenge) Digest() [32]byte {
 }
 
 // NewChallenge returns a challenge for one sign-in. It tells nothing about who
-// exists.
-func (a *Auth) NewChallenge(ctx context.Context) (Challenge, error) {
-	c := Challenge{ID: db.NewID(), Nonce: make([]byte, 32)}
-	rand.Read(c.Nonce) //nolint:errcheck // never fails (crypto/rand)
-	now := a.clock.Now()
-	return c, a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM challenges WHERE expires_at < $1`, db.Micros(now)); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO challenges (id, nonce, purpose, subject, expires_at) VALUES ($1, $2, 'sign-in', '', $3)`,
-			c.ID, c.Nonce, db.Micros(now.Add(challengeFor)))
-		return err
-	})
+// exists, and nothing is stored for it: anybody may ask for any number.
+func (a *Auth) NewChallenge() Challenge {
+	body := make([]byte, challengeSeed+8)
+	rand.Read(body[:challengeSeed])                                                                       //nolint:errcheck // never fails (crypto/rand)
+	binary.BigEndian.PutUint64(body[challengeSeed:], uint64(a.clock.Now().Add(challengeFor).UnixMicro())) //nolint:gosec // after 1970
+	return Challenge{ID: challengeText.EncodeToString(append(body, a.challengeTag(body)...)), Nonce: a.mac("sign-in-nonce", body)}
 }
 
-// SignIn answers a challenge with a key's signature and returns the person.
-// The challenge is used up whatever the outcome.
+const (
+	challengeSeed = 16 // random bytes
+	challengeTag  = 16 // of the MAC over seed and time
+)
+
+var challengeText = base64.RawURLEncoding
+
+func (a *Auth) challengeTag(body []byte) []byte {
+	return a.mac("sign-in-challenge", body)[:challengeTag]
+}
+
+// readChallenge returns the challenge of an identifier that we wrote, and when
+// it ends.
+func (a *Auth) readChallenge(id string) (c Challenge, end time.Time, ok bool) {
+	raw, err := challengeText.Strict().DecodeString(id)
+	if err != nil || len(raw) != challengeSeed+8+challengeTag {
+		return c, end, false
+	}
+	body, tag := raw[:challengeSeed+8], raw[challengeSeed+8:]
+	if !hmac.Equal(tag, a.challengeTag(body)) {
+		return c, end, false
+	}
+	end = time.UnixMicro(int64(binary.BigEndian.Uint64(body[challengeSeed:]))) //nolint:gosec // we wrote it
+	return Challenge{ID: id, Nonce: a.mac("sign-in-nonce", body)}, end, true
+}
+
+// SignIn answers a challenge with a key's signature and returns the person. A
+// challenge signs in once; a wrong answer stores nothing.
 func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, signature []byte) (party.PersonID, error) {
 	refused := fault.New(fault.Denied, "auth.sign-in-failed")
-	var c Challenge
 	now := a.clock.Now()
-	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		nonce, err := db.Value[[]byte](ctx, tx, `SELECT nonce FROM challenges WHERE id = $1 AND purpose = 'sign-in' AND expires_at >= $2`, challenge, db.Micros(now))
-		if errors.Is(err, db.ErrAbsent) {
-			return refused
-		}
-		if err != nil {
-			return err
-		}
-		c = Challenge{ID: challenge, Nonce: nonce}
-		n, err := tx.Exec(ctx, `DELETE FROM challenges WHERE id = $1`, challenge)
-		if err == nil && n == 0 {
-			return refused // somebody answered it at the same time
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
+	c, end, ok := a.readChallenge(challenge)
+	if !ok || end.Before(now) {
+		return "", refused
 	}
 	k, err := party.GetKey(ctx, a.db, key)
 	if err != nil {
@@ -88,7 +95,26 @@ func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, si
 	if _, err := actorOf(ctx, a.db, k.Person); err != nil {
 		return "", refused.Because(err)
 	}
+	if err := a.spend(ctx, c, end, now); err != nil {
+		return "", err
+	}
 	return k.Person, nil
+}
+
+// spend remembers that a challenge was answered, for longer than it lives, so
+// that a clock set back brings none to life again.
+func (a *Auth) spend(ctx context.Context, c Challenge, end, now time.Time) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM challenges WHERE expires_at < $1`, db.Micros(now.Add(-24*time.Hour))); err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `INSERT INTO challenges (id, nonce, purpose, subject, expires_at) VALUES ($1, $2, 'sign-in', '', $3) ON CONFLICT DO NOTHING`,
+			c.ID, c.Nonce, db.Micros(end))
+		if err == nil && n == 0 {
+			err = fault.New(fault.Denied, "auth.sign-in-failed")
+		}
+		return err
+	})
 }
 
 // An Invitation lets one person into one party.
@@ -139,7 +165,9 @@ func (a *Auth) Invite(ctx context.Context, by party.Actor, into party.ID, name, 
 				return errors.Join(err, fault.New(fault.Denied, "auth.party-has-people"))
 			}
 		}
-		if _, err := party.ByEmail(ctx, tx, i.Email); err == nil {
+		// That somebody elsewhere has the address, only its own holder is told,
+		// when they take the invitation up.
+		if p, err := party.ByEmail(ctx, tx, i.Email); err == nil && p.Party == into {
 			return fault.New(fault.Conflict, "party.email-taken", "Email", i.Email).At("/email")
 		}
 		if err := a.putInvite(ctx, tx, i, secret, by.Person); err != nil {

@@ -32,11 +32,7 @@ func (w *world) enrol(t *testing.T, a party.Actor) enrolled {
 
 func (w *world) challenge(t *testing.T) auth.Challenge {
 	t.Helper()
-	c, err := w.NewChallenge(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return w.NewChallenge()
 }
 
 func (e enrolled) sign(c auth.Challenge) []byte {
@@ -114,7 +110,7 @@ func TestSigningInIsRefusedWithOneAnswer(t *testing.T) {
 		if _, err := w.FirstRun(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		other, short := w.challenge(t), w.challenge(t)
+		other := w.challenge(t)
 		for name, c := range map[string]struct {
 			challenge auth.Challenge
 			key       party.KeyID
@@ -124,7 +120,7 @@ func TestSigningInIsRefusedWithOneAnswer(t *testing.T) {
 			"another challenge":     {w.challenge(t), ana.key, func(auth.Challenge) []byte { return ana.sign(other) }},
 			"the nonce itself":      {w.challenge(t), ana.key, func(c auth.Challenge) []byte { return ed25519.Sign(ana.private, c.Nonce) }},
 			"no signature":          {w.challenge(t), ana.key, func(auth.Challenge) []byte { return nil }},
-			"half a signature":      {short, ana.key, func(c auth.Challenge) []byte { return ana.sign(c)[:32] }},
+			"half a signature":      {w.challenge(t), ana.key, func(c auth.Challenge) []byte { return ana.sign(c)[:32] }},
 			"an unknown key":        {w.challenge(t), "0123456789abcdef", ana.sign},
 			"a person as key":       {w.challenge(t), party.KeyID(ana.Person), ana.sign},
 			"no key":                {w.challenge(t), "", ana.sign},
@@ -139,22 +135,60 @@ func TestSigningInIsRefusedWithOneAnswer(t *testing.T) {
 				t.Errorf("%s: %q, %v", name, who, err)
 			}
 		}
-		if _, err := w.SignIn(t.Context(), short.ID, ana.key, ana.sign(short)); err == nil {
-			t.Error("a challenge outlives a wrong answer")
-		}
 		if _, err := w.SignIn(t.Context(), other.ID, ana.key, ana.sign(other)); err != nil {
 			t.Errorf("the right answer after all that: %v", err)
 		}
 	})
 }
 
-func TestOnlyASignInChallengeSignsIn(t *testing.T) {
+// Asking for challenges and answering them wrongly leaves nothing behind, so
+// that nobody can fill the database without a key (threat-model T03).
+func TestChallengesCostNothingToKeep(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		ana := w.enrol(t, w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst))
+		var c auth.Challenge
+		for range 100 {
+			c = w.challenge(t)
+			if _, err := w.SignIn(t.Context(), c.ID, ana.key, make([]byte, ed25519.SignatureSize)); err == nil {
+				t.Fatal("zeros sign in")
+			}
+		}
+		if n := w.count(t, `SELECT count(*) FROM challenges`); n != 0 {
+			t.Errorf("%d rows are left of a hundred challenges", n)
+		}
+		if _, err := w.SignIn(t.Context(), c.ID, ana.key, ana.sign(c)); err != nil {
+			t.Errorf("the right answer after a wrong one: %v", err)
+		}
+	})
+}
+
+// A challenge that was answered stays answered though the clock is set back
+// behind its end, and one whose bytes were changed was never ours.
+func TestAChallengeIsOursAndSpentForGood(t *testing.T) {
 	w := start(dbtest.SQLite(t))
 	ana := w.enrol(t, w.person(t, w.party(t, "agency", party.Agency), "ana", party.Analyst))
 	c := w.challenge(t)
-	w.exec(t, `UPDATE challenges SET purpose = 'first-run' WHERE id = $1`, c.ID)
+	if _, err := w.SignIn(t.Context(), c.ID, ana.key, ana.sign(c)); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Hour)
+	next := w.challenge(t)
+	if _, err := w.SignIn(t.Context(), next.ID, ana.key, ana.sign(next)); err != nil { // sweeps
+		t.Fatal(err)
+	}
+	w.clock.Advance(-time.Hour)
 	_, err := w.SignIn(t.Context(), c.ID, ana.key, ana.sign(c))
 	wantCode(t, err, fault.Denied, "auth.sign-in-failed")
+
+	fresh := w.challenge(t)
+	for i := range fresh.ID {
+		forged := []byte(fresh.ID)
+		forged[i] ^= 1
+		if _, err := w.SignIn(t.Context(), string(forged), ana.key, ana.sign(fresh)); err == nil {
+			t.Errorf("a challenge with byte %d changed signs in", i)
+		}
+	}
 }
 
 func TestSigningKeysBelongToTheirPerson(t *testing.T) {

@@ -38,7 +38,6 @@ type orderHouse struct {
 
 func startOrders(t *testing.T) *orderHouse {
 	t.Helper()
-	// Sessions end by the real clock, so the test's stays behind it.
 	now := clock.NewManual(time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC))
 	x := exchangetest.StartOn(t, "sqlite:"+t.TempDir()+"/tangkal.db", now)
 	return &orderHouse{Exchange: x, now: now, analyst: "analyst", approver: "approver", officer: "officer"}

@@ -72,10 +72,7 @@ func (s *Server) getSignIn(w http.ResponseWriter, r *http.Request) error {
 // showSignIn asks for a signature over a fresh challenge. refused says why the
 // attempt before failed.
 func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, next string, refused *fault.Error) error {
-	c, err := s.Auth.NewChallenge(r.Context())
-	if err != nil {
-		return err
-	}
+	c := s.Auth.NewChallenge()
 	pg := SignInPage{
 		PublicPage: s.publicPage(r, "public.signin.title", "signin"), Challenge: c.ID,
 		Nonce: base64.StdEncoding.EncodeToString(c.Nonce), Next: ownPath(next),
@@ -86,6 +83,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		pg.Failed = pg.P.Fault(refused)
 	}
 	if s.Demo {
+		var err error
 		if pg.Demo, err = s.demoParties(r.Context(), pg.P); err != nil {
 			return err
 		}
