@@ -150,7 +150,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 	bima.do(t, "GET", "/reports", nil).problem(t, http.StatusForbidden, "auth.not-allowed")
 	h.people["ratna"].do(t, "GET", "/reports?limit=0", nil).problem(t, 422, "fault.input")
 	h.people["ratna"].do(t, "GET", "/reports?limit=x", nil).problem(t, 422, "fault.input")
-	h.people["ratna"].do(t, "GET", "/reports?cursor=x", nil).problem(t, 422, "report.cursor")
+	h.people["ratna"].do(t, "GET", "/reports?cursor=x", nil).problem(t, 422, "db.cursor")
 	h.unchanged(t, before)
 }
 

@@ -67,7 +67,7 @@ func (r *Room) insertVersion(ctx context.Context, tx *db.Tx, c Case, v Version) 
 			functions, tier, list_class, complete, body_sealed)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		v.ID, c.ID, v.Version, v.Person, db.Micros(v.At), v.Pack.Code, v.Pack.Version, v.Pack.Digest, v.Measure,
-		list(v.MetGrounds()), list(v.Functions), string(v.Tier), string(v.Listed.Class), c.Complete, sealed)
+		db.List(v.MetGrounds()), db.List(v.Functions), string(v.Tier), string(v.Listed.Class), c.Complete, sealed)
 	return err
 }
 

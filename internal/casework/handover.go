@@ -2,7 +2,6 @@ package casework
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -264,7 +263,7 @@ func (r *Room) settleHandOver(ctx context.Context, tx *db.Tx, by party.Actor, h 
 	made = append(made, "")
 	_, err = tx.Exec(ctx, `
 		UPDATE handovers SET state = $2, answered_by = $3, answered_at = $4, new_case_id = $5, reasons = $6, answer_sealed = $7 WHERE id = $1`,
-		h.ID, state, by.Person, db.Micros(now), db.OrNull(made[0]), list(a.Reasons), text)
+		h.ID, state, by.Person, db.Micros(now), db.OrNull(made[0]), db.List(a.Reasons), text)
 	if err != nil {
 		return err
 	}
@@ -309,13 +308,9 @@ func (r *Room) handOver(ctx context.Context, q db.Reader, id HandOverID, lock st
 
 func (r *Room) scanHandOver(row db.Row) (HandedOn, error) {
 	var h HandedOn
-	var reasons string
 	err := row.Scan(&h.ID, &h.Dossier, &h.Ref, &h.caseID, &h.Party, &h.To, &h.State, &h.Person, db.Time(&h.At), db.Time(&h.AnswerAt),
-		db.Text(&h.NewCase), &reasons, &h.note, &h.answer)
-	if err != nil {
-		return h, err
-	}
-	return h, json.Unmarshal([]byte(reasons), &h.Reasons)
+		db.Text(&h.NewCase), db.ListInto(&h.Reasons), &h.note, &h.answer)
+	return h, err
 }
 
 // fillHandOver opens texts, locations and manifest of a hand-over.

@@ -63,40 +63,30 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 	if !errors.Is(err, db.ErrAbsent) {
 		return id, err
 	}
-	var closed ID
-	for part := range slices.Chunk(f.Locations, 100) {
-		args := []any{f.Party}
-		in := make([]string, len(part))
-		for i, l := range part {
-			args = append(args, l)
-			in[i] = fmt.Sprintf("$%d", i+2)
-		}
-		type hit struct {
-			id   ID
-			open bool
-		}
-		h, err := db.One(ctx, tx, func(row db.Row) (hit, error) {
-			var h hit
-			err := row.Scan(&h.id, &h.open)
-			return h, err
-		}, `
-			SELECT c.id, c.state <> 'closed' FROM case_locations l JOIN cases c ON c.id = l.case_id
-			WHERE c.party_id = $1 AND l.location_id IN (`+strings.Join(in, ", ")+`)
-			ORDER BY CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END, c.id DESC LIMIT 1`, args...)
-		switch {
-		case errors.Is(err, db.ErrAbsent):
-		case err != nil:
-			return "", err
-		case h.open:
-			return h.id, nil
-		case closed == "":
-			closed = h.id
-		}
+	type hit struct {
+		id   ID
+		open bool
 	}
-	if closed == "" {
+	hits, err := db.AllIn(ctx, tx, func(row db.Row) (hit, error) {
+		var h hit
+		err := row.Scan(&h.id, &h.open)
+		return h, err
+	}, func(in string) string {
+		return `SELECT c.id, c.state <> 'closed' FROM case_locations l JOIN cases c ON c.id = l.case_id
+			WHERE c.party_id = $1 AND l.location_id IN (` + in + `)
+			ORDER BY CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END, c.id DESC LIMIT 1`
+	}, f.Locations, f.Party)
+	if err != nil {
+		return "", err
+	}
+	if len(hits) == 0 {
 		return "", db.ErrAbsent
 	}
-	return closed, nil
+	// One a part of a long list: an open one, else that of the first part.
+	if i := slices.IndexFunc(hits, func(h hit) bool { return h.open }); i > 0 {
+		return hits[i].id, nil
+	}
+	return hits[0].id, nil
 }
 
 // life reports whether the reporter spoke of an attack to come.

@@ -2,10 +2,8 @@ package casework
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -53,7 +51,7 @@ func (r *Room) Queue(ctx context.Context, by party.Actor, f Filter) ([]Case, str
 		return cases, "", err
 	}
 	last := cases[limit-1]
-	return cases[:limit], cursor(last.Priority, last.ID), nil
+	return cases[:limit], db.Mark{Key: int64(last.Priority), ID: string(last.ID)}.String(), nil
 }
 
 // query is the SQL of a page, "" for whoever may read nothing.
@@ -115,26 +113,12 @@ func (f Filter) narrow(b *sqlbuilder.SelectBuilder, now time.Time) error {
 	if f.Cursor == "" {
 		return nil
 	}
-	p, id, err := readCursor(f.Cursor)
+	m, err := db.ParseMark(f.Cursor)
 	if err != nil {
 		return err
 	}
-	b.Where(b.Or(b.LessThan("priority", p), b.And(b.Equal("priority", p), b.GreaterThan("id", string(id)))))
+	b.Where(b.Or(b.LessThan("priority", m.Key), b.And(b.Equal("priority", m.Key), b.GreaterThan("id", m.ID))))
 	return nil
-}
-
-func cursor(priority int, id ID) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(priority) + "." + string(id)))
-}
-
-func readCursor(s string) (int, ID, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	p, id, ok := strings.Cut(string(raw), ".")
-	n, convErr := strconv.Atoi(p)
-	if err != nil || convErr != nil || !ok || len(id) > 64 {
-		return 0, "", fault.New(fault.Invalid, "case.cursor").At("/cursor")
-	}
-	return n, ID(id), nil
 }
 
 // Counts are how much waits, as the queue's tabs and badges show it.

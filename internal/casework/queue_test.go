@@ -11,7 +11,7 @@ import (
 // The queue is read along its index: no sorting, however many cases wait.
 func TestTheQueueIsReadAlongItsIndex(t *testing.T) {
 	d := dbtest.SQLite(t)
-	for name, f := range map[string]Filter{"first page": {}, "a later page": {Cursor: cursor(40, "x")}, "of a queue": {Queue: "public"}} {
+	for name, f := range map[string]Filter{"first page": {}, "a later page": {Cursor: db.Mark{Key: 40, ID: "x"}.String()}, "of a queue": {Queue: "public"}} {
 		query, args, err := f.query(analyst("a", "p1"), noon, 51)
 		if err != nil {
 			t.Fatal(err)

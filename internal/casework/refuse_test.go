@@ -243,7 +243,7 @@ func TestTheQueueCanBeNarrowed(t *testing.T) {
 			}
 		}
 		_, _, err := h.Queue(t.Context(), h.ratna, casework.Filter{Cursor: "x"})
-		wantFault(t, err, "case.cursor")
+		wantFault(t, err, "db.cursor")
 		_, _, err = h.Queue(t.Context(), h.ratna, casework.Filter{States: []casework.State{"lost"}})
 		wantFault(t, err, "case.value")
 	})

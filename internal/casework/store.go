@@ -2,7 +2,6 @@ package casework
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,19 +25,14 @@ const caseColumns = `id, ref, party_id, state, holder, locked_until, jurisdictio
 
 func scanCase(row db.Row) (Case, error) {
 	var c Case
-	var kinds, channels, languages, why string
 	var key []byte
 	err := row.Scan(&c.ID, &c.Ref, &c.Party, &c.State, db.Text(&c.Holder), db.Time(&c.LockedUntil), &c.Jurisdiction,
-		&c.Platform, &c.Kind, &kinds, &c.Locations, &c.ReportCount, &channels, &languages, &c.Heavy, &c.urgent, &c.Burst, &c.crisis,
-		&c.Queue, &c.Priority, &why, db.Time(&c.rankedAt), &c.Tier, &c.ListClass, &c.Assessed, &c.Complete, &c.OrderFault,
+		&c.Platform, &c.Kind, db.ListInto(&c.kinds), &c.Locations, &c.ReportCount, db.ListInto(&c.Channels), db.ListInto(&c.Languages), &c.Heavy, &c.urgent, &c.Burst, &c.crisis,
+		&c.Queue, &c.Priority, db.ListInto(&c.Why), db.Time(&c.rankedAt), &c.Tier, &c.ListClass, &c.Assessed, &c.Complete, &c.OrderFault,
 		&c.Opinion, &c.Captures, &c.NoCapture, &c.Dossiers, db.Time(&c.HeldUntil), &c.Holds, db.Text(&c.HandedFrom),
 		&c.Outcome, db.Time(&c.OpenedAt), db.Time(&c.Deadline), db.Time(&c.ClosedAt), &c.Version, &key)
-	if err != nil {
-		return c, err
-	}
 	c.key = key
-	return c, errors.Join(json.Unmarshal([]byte(kinds), &c.kinds), json.Unmarshal([]byte(channels), &c.Channels),
-		json.Unmarshal([]byte(languages), &c.Languages), json.Unmarshal([]byte(why), &c.Why))
+	return c, err
 }
 
 // load returns the case under a row lock, or a hidden fault.
@@ -54,14 +48,10 @@ func hide[T any](v T, err error) (T, error) {
 }
 
 func insertCase(ctx context.Context, tx *db.Tx, c Case) error {
-	places := make([]string, 40)
-	for i := range places {
-		places[i] = fmt.Sprintf("$%d", i+1)
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+strings.Join(places, ", ")+`)`,
+	_, err := tx.Exec(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+db.Places(1, strings.Count(caseColumns, ",")+1)+`)`,
 		c.ID, c.Ref, c.Party, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Jurisdiction, c.Platform, c.Kind,
-		list(c.kinds), c.Locations, c.ReportCount, list(c.Channels), list(c.Languages), c.Heavy, c.urgent, c.Burst, c.crisis, c.Queue,
-		c.Priority, list(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion,
+		db.List(c.kinds), c.Locations, c.ReportCount, db.List(c.Channels), db.List(c.Languages), c.Heavy, c.urgent, c.Burst, c.crisis, c.Queue,
+		c.Priority, db.List(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion,
 		c.Captures, c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, db.OrNull(c.HandedFrom), c.Outcome,
 		db.Micros(c.OpenedAt), db.Micros(c.Deadline), db.MicrosOrNull(c.ClosedAt), c.Version, []byte(c.key))
 	return err
@@ -76,27 +66,15 @@ func save(ctx context.Context, tx *db.Tx, c *Case) error {
 			opinion = $25, captures = $26, no_capture = $27, dossiers = $28, held_until = $29, holds = $30, outcome = $31,
 			closed_at = $32, burst = $33, version = version + 1
 		WHERE id = $1 AND version = $2`,
-		c.ID, c.Version, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Platform, c.Kind, list(c.kinds),
-		c.Locations, c.ReportCount, list(c.Channels), list(c.Languages), c.Heavy, c.urgent, c.crisis, c.Queue, c.Priority,
-		list(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion, c.Captures,
+		c.ID, c.Version, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Platform, c.Kind, db.List(c.kinds),
+		c.Locations, c.ReportCount, db.List(c.Channels), db.List(c.Languages), c.Heavy, c.urgent, c.crisis, c.Queue, c.Priority,
+		db.List(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion, c.Captures,
 		c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, c.Outcome, db.MicrosOrNull(c.ClosedAt), c.Burst)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("case %s changed under its lock", c.ID)
 	}
 	c.Version++
 	return err
-}
-
-// list spells a list for a text column.
-func list[T any](v []T) string {
-	if v == nil {
-		v = []T{}
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // strings and reasons always marshal
-	}
-	return string(raw)
 }
 
 // act loads the case under its lock, finds the transition, lets change do the

@@ -176,7 +176,7 @@ func (r *Room) rerank(ctx context.Context, tx *db.Tx, ids []ID, now time.Time) e
 		}
 		r.rank(&c, now)
 		_, err = tx.Exec(ctx, `UPDATE cases SET queue = $2, priority = $3, why = $4, ranked_at = $5 WHERE id = $1`,
-			c.ID, c.Queue, c.Priority, list(c.Why), db.Micros(now))
+			c.ID, c.Queue, c.Priority, db.List(c.Why), db.Micros(now))
 		if err != nil {
 			return err
 		}

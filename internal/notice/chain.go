@@ -219,7 +219,7 @@ func (r *Room) Return(ctx context.Context, by party.Actor, id ID, in ReturnInput
 		}
 		_, err = tx.Exec(ctx, `
 			INSERT INTO notice_returns (notice_id, version, party_id, person_id, reasons, text_sealed, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			id, n.Version, by.Party, by.Person, list(in.Reasons), sealed, db.Micros(now))
+			id, n.Version, by.Party, by.Person, db.List(in.Reasons), sealed, db.Micros(now))
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package notice
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,7 +106,7 @@ func (r *Room) ProposeDeemed(ctx context.Context, by party.Actor, id ID, e Evide
 		}
 		added, err := tx.Exec(ctx, `
 			INSERT INTO notice_deemed (notice_id, methods, evidence_sealed, proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT DO NOTHING`, id, list(e.Methods), sealed, by.Person, db.Micros(now))
+			ON CONFLICT DO NOTHING`, id, db.List(e.Methods), sealed, by.Person, db.Micros(now))
 		if err != nil {
 			return err
 		}
@@ -167,12 +166,8 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 
 func scanDeemed(row db.Row) (DeemedService, error) {
 	var d DeemedService
-	var methods string
-	err := row.Scan(&methods, &d.sealed, &d.ProposedBy, db.Time(&d.ProposedAt), db.Text(&d.ConfirmedBy), db.Time(&d.ConfirmedAt))
-	if err != nil {
-		return d, err
-	}
-	return d, json.Unmarshal([]byte(methods), &d.Methods)
+	err := row.Scan(db.ListInto(&d.Methods), &d.sealed, &d.ProposedBy, db.Time(&d.ProposedAt), db.Text(&d.ConfirmedBy), db.Time(&d.ConfirmedAt))
+	return d, err
 }
 
 func deemedOf(ctx context.Context, r db.Reader, id ID) (DeemedService, error) {

@@ -2,10 +2,10 @@ package notice
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
+	"slices"
 	"time"
+
+	"github.com/huandu/go-sqlbuilder"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
@@ -89,194 +89,133 @@ type Row struct {
 	Refused       string // why the dispatcher refused it, "" if it did not
 }
 
+// Bounds of a page of a list.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
 // List returns the notices that the actor may read, page by page.
 func (r *Room) List(ctx context.Context, by party.Actor, f Filter) ([]Row, string, error) {
-	return r.list(ctx, by, f, "")
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	if err := tenant(b, by); err != nil {
+		return nil, "", err
+	}
+	return r.list(ctx, by, b, f)
 }
 
-// Inbox returns the notices addressed to the actor's platform.
+// Inbox returns the notices addressed to the actor's platform, the soonest due
+// first.
 func (r *Room) Inbox(ctx context.Context, by party.Actor, f Filter) ([]Row, string, error) {
 	if err := auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Addressee: by.Party}); err != nil {
 		return nil, "", err
 	}
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	addressed(b, by)
 	f.ByDueTime = true
-	return r.list(ctx, by, f, `n.addressee = $1 AND n.sent_mac IS NOT NULL`)
+	return r.list(ctx, by, b, f)
 }
 
-const maxTime = int64(1) << 62
+// tenant binds a list to what the actor may read: the SQL side of
+// auth.May(by, auth.NoticeRead, notice).
+func tenant(b *sqlbuilder.SelectBuilder, by party.Actor) error {
+	own := string(by.Party)
+	switch {
+	case by.PartyKind == party.Oversight && auth.May(by, auth.NoticeRead, auth.Object{What: "notice"}) == nil:
+		return nil // reads all
+	case by.PartyKind == party.Platform:
+		addressed(b, by)
+		return nil
+	default:
+		b.Where(b.Or(b.Equal("proposer", own), b.And(b.Equal("issuer", own), "life NOT IN ('draft', 'proposed')")))
+		return auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Proposer: by.Party})
+	}
+}
+
+// addressed binds a list to what was sent to the actor's platform.
+func addressed(b *sqlbuilder.SelectBuilder, by party.Actor) {
+	b.Where(b.Equal("addressee", string(by.Party)), "sent_mac IS NOT NULL")
+}
 
 // list reads one page. Tenancy is in the statement; the proof of dispatch is
-// checked for each row that goes to a platform.
-func (r *Room) list(ctx context.Context, by party.Actor, f Filter, where string) ([]Row, string, error) {
-	q := query{args: []any{by.Party}}
-	switch {
-	case where != "":
-		q.and(where)
-	case by.PartyKind == party.Oversight && auth.May(by, auth.NoticeRead, auth.Object{What: "notice"}) == nil:
-		q.and(`$1 <> ''`)
-	case by.PartyKind == party.Platform:
-		q.and(`n.addressee = $1 AND n.sent_mac IS NOT NULL`)
-	default:
-		if err := auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Proposer: by.Party}); err != nil {
-			return nil, "", err
-		}
-		q.and(`(n.proposer = $1 OR n.issuer = $1 AND n.life NOT IN ('draft', 'proposed'))`)
-	}
-	q.filter(f)
+// checked for each row that goes to a platform. It costs one query for the
+// notices and four for what stands beside them, however many they are.
+func (r *Room) list(ctx context.Context, by party.Actor, b *sqlbuilder.SelectBuilder, f Filter) ([]Row, string, error) {
 	limit := f.Limit
-	if limit <= 0 || limit > 200 {
-		limit = 50
+	if limit <= 0 {
+		limit = defaultLimit
 	}
-	order, key := q.page(f)
-	sql := `SELECT ` + prefixed + ` FROM notices n WHERE ` + strings.Join(q.where, " AND ") + ` ORDER BY ` + order + fmt.Sprintf(` LIMIT %d`, limit+1)
-	all, err := db.All(ctx, r.DB, scanListed, sql, q.args...)
+	limit = min(limit, maxLimit)
+	f.narrow(b)
+	if err := f.page(b); err != nil {
+		return nil, "", err
+	}
+	query, args := b.Select(columns).From("notices").Limit(limit + 1).Build()
+	all, err := db.All(ctx, r.DB, scanListed, query, args...)
 	if err != nil {
 		return nil, "", err
 	}
 	next := ""
 	if len(all) > limit {
 		all = all[:limit]
-		next = key(all[limit-1])
+		next = f.mark(all[limit-1]).String()
 	}
-	rows := make([]Row, 0, len(all))
-	for _, n := range all {
-		if by.PartyKind == party.Platform && !r.sentRightly(n) {
-			continue
-		}
-		row, err := r.row(ctx, n)
-		if err != nil {
-			return nil, "", err
-		}
-		if f.Deadline == "" || f.Deadline == row.Deadline {
-			rows = append(rows, row)
-		}
+	if by.PartyKind == party.Platform {
+		all = slices.DeleteFunc(all, func(n Notice) bool { return !r.sentRightly(n) })
 	}
-	return rows, next, nil
+	rows, err := r.rows(ctx, all)
+	if err != nil || f.Deadline == "" {
+		return rows, next, err
+	}
+	return slices.DeleteFunc(rows, func(row Row) bool { return row.Deadline != f.Deadline }), next, nil
 }
 
-var prefixed = "n." + strings.ReplaceAll(strings.Join(strings.Fields(columns), " "), ", ", ", n.")
-
-// query gathers conditions with their arguments.
-type query struct {
-	where []string
-	args  []any
-}
-
-func (q *query) and(cond string, args ...any) {
-	for _, a := range args {
-		q.args = append(q.args, a)
-		cond = strings.Replace(cond, "?", fmt.Sprintf("$%d", len(q.args)), 1)
-	}
-	q.where = append(q.where, cond)
-}
-
-func (q *query) filter(f Filter) {
+func (f Filter) narrow(b *sqlbuilder.SelectBuilder) {
 	if len(f.Lives) > 0 {
-		marks := make([]string, len(f.Lives))
-		args := make([]any, len(f.Lives))
-		for i, l := range f.Lives {
-			marks[i], args[i] = "?", l
+		b.Where(b.In("life", sqlbuilder.List(f.Lives)))
+	}
+	for column, value := range map[string]string{"kind": string(f.Kind), "platform": f.Platform, "case_id": string(f.CaseID)} {
+		if value != "" {
+			b.Where(b.Equal(column, value))
 		}
-		q.and(`n.life IN (`+strings.Join(marks, ", ")+`)`, args...)
-	}
-	if f.Kind != "" {
-		q.and(`n.kind = ?`, f.Kind)
-	}
-	if f.Platform != "" {
-		q.and(`n.platform = ?`, f.Platform)
-	}
-	if f.CaseID != "" {
-		q.and(`n.case_id = ?`, f.CaseID)
 	}
 }
 
-// page adds the cursor's condition and returns the order and how to write the
-// next cursor.
-func (q *query) page(f Filter) (order string, key func(Notice) string) {
-	if !f.ByDueTime {
-		if f.Cursor != "" {
-			q.and(`n.id < ?`, f.Cursor)
-		}
-		return `n.id DESC`, func(n Notice) string { return string(n.ID) }
-	}
-	if due, id, ok := strings.Cut(f.Cursor, "."); ok {
-		var at int64
-		if _, err := fmt.Sscan(due, &at); err == nil {
-			q.and(`(COALESCE(n.due_at, `+fmt.Sprint(maxTime)+`), n.id) > (?, ?)`, at, id)
-		}
-	}
-	return `COALESCE(n.due_at, ` + fmt.Sprint(maxTime) + `), n.id`, func(n Notice) string {
-		at := maxTime
-		if !n.DueAt.IsZero() {
-			at = n.DueAt.UnixMicro()
-		}
-		return fmt.Sprintf("%d.%s", at, n.ID)
-	}
-}
+// What lists are sorted by; the words of the indexes notices_inbox,
+// notices_proposed and notices_issued. What has no due time comes last.
+const (
+	dueKey     = `coalesce(due_at, 4611686018427387904)`
+	createdKey = `created_at`
+	never      = int64(1) << 62
+)
 
-// row adds what a list shows beside the notice.
-func (r *Room) row(ctx context.Context, n Notice) (Row, error) {
-	row := Row{Notice: n}
-	var err error
-	if row.Progress, err = progress(ctx, r.DB, n.ID); err != nil {
-		return row, err
+// page sets the order of a list, and its beginning.
+func (f Filter) page(b *sqlbuilder.SelectBuilder) error {
+	key, order, after := createdKey, " DESC", " < "
+	if f.ByDueTime {
+		key, order, after = dueKey, "", " > "
 	}
-	pack, err := r.pack(n)
+	b.OrderBy(key+order, "id"+order)
+	if f.Cursor == "" {
+		return nil
+	}
+	m, err := db.ParseMark(f.Cursor)
 	if err == nil {
-		row.Deadline, row.DeadlineAt = DeadlineAt(n, row.Progress, pack, r.Clock.Now())
-	} else if n.damage == nil {
-		return row, err
+		b.Where("(" + key + ", id)" + after + "(" + b.Var(m.Key) + ", " + b.Var(m.ID) + ")")
 	}
-	for _, p := range []struct {
-		id   party.ID
-		name *string
-	}{{n.Issuer, &row.IssuerName}, {n.Addressee, &row.AddresseeName}} {
-		org, err := party.Get(ctx, r.DB, p.id)
-		if err != nil {
-			return row, err
-		}
-		*p.name = org.Name
-	}
-	if row.ItemKind, err = db.Value[string](ctx, r.DB, `SELECT kind FROM notice_items WHERE notice_id = $1 AND n = 1`, n.ID); err != nil && !errors.Is(err, db.ErrAbsent) {
-		return row, err
-	}
-	if row.Late, err = db.Value[int](ctx, r.DB, `SELECT count(*) FROM notice_item_answers WHERE notice_id = $1 AND late = TRUE`, n.ID); err != nil {
-		return row, err
-	}
-	row.Refused, err = db.Value[string](ctx, r.DB, `SELECT why FROM notice_refusals WHERE notice_id = $1`, n.ID)
-	if errors.Is(err, db.ErrAbsent) {
-		err = nil
-	}
-	if n.damage != nil {
-		row.Refused = "rows"
-	}
-	return row, err
+	return err
 }
 
-func progress(ctx context.Context, r db.Reader, id ID) (Progress, error) {
-	type count struct {
-		state ItemState
-		n     int
+// mark is where a page ends whose last notice is n.
+func (f Filter) mark(n Notice) db.Mark {
+	switch {
+	case !f.ByDueTime:
+		return db.Mark{Key: db.Micros(n.CreatedAt), ID: string(n.ID)}
+	case n.DueAt.IsZero():
+		return db.Mark{Key: never, ID: string(n.ID)}
+	default:
+		return db.Mark{Key: db.Micros(n.DueAt), ID: string(n.ID)}
 	}
-	all, err := db.All(ctx, r, func(row db.Row) (count, error) {
-		var c count
-		err := row.Scan(&c.state, &c.n)
-		return c, err
-	}, `SELECT state, count(*) FROM notice_items WHERE notice_id = $1 GROUP BY state`, id)
-	var p Progress
-	for _, c := range all {
-		switch c.state {
-		case Pending:
-			p.Pending = c.n
-		case Paused:
-			p.Paused = c.n
-		case Answered:
-			p.Answered = c.n
-		case Verified:
-			p.Verified = c.n
-		}
-	}
-	return p, err
 }
 
 // A ChainStep is one step of a notice's chain, done or to come.

@@ -17,16 +17,20 @@ import (
 	"github.com/tangkal/tangkal/notes"
 )
 
-const columns = `id, ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
+// columns are all of a notice: its identifier, what save stores, and the MACs.
+const columns = `id, ` + changeable + `, row_mac, sent_mac`
+
+// changeable are the columns that save stores, in the order of values.
+const changeable = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
 	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
 	preserve_months, advance_from, emergency, life, delivery, rung, outcome, drafted_by, created_at, drafted_at, proposed_at, approved_at,
 	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
-	closed_at, withdrawn_at, envelope_sealed, row_mac, sent_mac`
+	closed_at, withdrawn_at, envelope_sealed`
 
 func scan(row db.Row) (Notice, error) {
 	var n Notice
 	var digest []byte
-	var grounds, functions, broad string
+	var grounds, functions, broad string // read apart: a row with a damaged list is shown otherwise whole
 	err := row.Scan(&n.ID, &n.Ref, &n.Kind, &n.CaseID, &n.CaseRef, &n.DossierID, &n.Proposer, &n.Issuer, &n.Addressee, &n.Platform,
 		&n.Pack.Code, &n.Pack.Version, &n.Pack.Digest, &n.Version, &digest, &n.sealedBytes, (*[]byte)(&n.key), &n.DeadlineMinutes,
 		&grounds, &functions, &n.Tier, &n.ItemCount, &broad, &n.ApprovalsNeeded, &n.MayTell, &n.PreserveMonths, db.Time(&n.AdvanceFrom),
@@ -70,7 +74,7 @@ func (n Notice) values() []any {
 	return []any{
 		n.ID, n.Ref, n.Kind, n.CaseID, n.CaseRef, n.DossierID, n.Proposer, n.Issuer, n.Addressee, n.Platform,
 		n.Pack.Code, n.Pack.Version, n.Pack.Digest, n.Version, n.Digest[:], n.sealedBytes, []byte(n.key), n.DeadlineMinutes,
-		list(n.Grounds), list(n.Functions), n.Tier, n.ItemCount, list(n.Broad), n.ApprovalsNeeded, n.MayTell, n.PreserveMonths,
+		db.List(n.Grounds), db.List(n.Functions), n.Tier, n.ItemCount, db.List(n.Broad), n.ApprovalsNeeded, n.MayTell, n.PreserveMonths,
 		db.MicrosOrNull(n.AdvanceFrom), n.Emergency, n.Life, n.Delivery, n.Rung, n.Outcome, n.DraftedBy, db.Micros(n.CreatedAt),
 		db.Micros(n.DraftedAt), db.MicrosOrNull(n.ProposedAt), db.MicrosOrNull(n.ApprovedAt), db.MicrosOrNull(n.IssuedAt),
 		db.MicrosOrNull(n.LoggedAt), n.LogSeq, db.MicrosOrNull(n.SentAt), db.MicrosOrNull(n.AcceptedAt), db.MicrosOrNull(n.ReceivedAt),
@@ -80,24 +84,10 @@ func (n Notice) values() []any {
 	}
 }
 
-// marks returns placeholders $from to $to.
-func marks(from, to int) string {
-	var b strings.Builder
-	for i := from; i <= to; i++ {
-		if i > from {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", i)
-	}
-	return b.String()
-}
-
-// columnCount is the number of columns but for the two MACs.
-const columnCount = 52
-
 var (
-	insertNotice = `INSERT INTO notices (` + columns + `) VALUES (` + marks(1, columnCount+1) + `, NULL)`
-	updateNotice = `UPDATE notices SET (` + changeable + `) = (` + marks(2, columnCount) + `) WHERE id = $1`
+	changeableCount = strings.Count(changeable, ",") + 1
+	insertNotice    = `INSERT INTO notices (` + columns + `) VALUES (` + db.Places(1, 1+changeableCount+1) + `, NULL)`
+	updateNotice    = `UPDATE notices SET (` + changeable + `) = (` + db.Places(2, changeableCount) + `) WHERE id = $1`
 )
 
 // insert stores a new notice; its MAC follows with seal.
@@ -111,12 +101,6 @@ func save(ctx context.Context, tx *db.Tx, n Notice) error {
 	_, err := tx.Exec(ctx, updateNotice, n.values()...)
 	return err
 }
-
-const changeable = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
-	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
-	preserve_months, advance_from, emergency, life, delivery, rung, outcome, drafted_by, created_at, drafted_at, proposed_at, approved_at,
-	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
-	closed_at, withdrawn_at, envelope_sealed`
 
 // get returns the notice, or a hidden fault.
 func get(ctx context.Context, r db.Reader, id ID) (Notice, error) {
@@ -182,17 +166,17 @@ type Signature struct {
 	ReadSeconds int
 	At          time.Time // to the second
 
+	notice ID
 	digest []byte
 }
 
+const signatureColumns = `s.notice_id, s.version, s.n, s.step, s.party_id, s.party_kind, s.person_id, s.roles, s.key_id, s.method, s.digest, s.value,
+	s.read_parts, s.read_seconds, s.at`
+
 func scanSignature(row db.Row) (Signature, error) {
 	var s Signature
-	var roles, read string
-	err := row.Scan(&s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, &roles, &s.Key, &s.Method, &s.digest, &s.Value,
-		&read, &s.ReadSeconds, db.Time(&s.At))
-	if err == nil {
-		err = errors.Join(json.Unmarshal([]byte(roles), &s.Roles), json.Unmarshal([]byte(read), &s.Read))
-	}
+	err := row.Scan(&s.notice, &s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, db.ListInto(&s.Roles), &s.Key, &s.Method, &s.digest,
+		&s.Value, db.ListInto(&s.Read), &s.ReadSeconds, db.Time(&s.At))
 	if err != nil {
 		err = damaged("", "signatures", err)
 	}
@@ -202,8 +186,25 @@ func scanSignature(row db.Row) (Signature, error) {
 // signatures returns those of one version, in the order they were made.
 func signatures(ctx context.Context, r db.Reader, id ID, version int) ([]Signature, error) {
 	return db.All(ctx, r, scanSignature, `
-		SELECT version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value, read_parts, read_seconds, at
-		FROM notice_signatures WHERE notice_id = $1 AND version = $2 ORDER BY n`, id, version)
+		SELECT `+signatureColumns+` FROM notice_signatures s WHERE s.notice_id = $1 AND s.version = $2 ORDER BY s.n`, id, version)
+}
+
+// presentSignatures returns those of each notice's present version, in the
+// order they were made.
+func presentSignatures(ctx context.Context, r db.Reader, notices []Notice) (map[ID][]Signature, error) {
+	ids := make([]ID, len(notices))
+	for i, n := range notices {
+		ids[i] = n.ID
+	}
+	all, err := db.AllIn(ctx, r, scanSignature, func(in string) string {
+		return `SELECT ` + signatureColumns + ` FROM notice_signatures s JOIN notices n ON n.id = s.notice_id AND n.version = s.version
+			WHERE n.id IN (` + in + `) ORDER BY n.id, s.n`
+	}, ids)
+	out := make(map[ID][]Signature, len(notices))
+	for _, s := range all {
+		out[s.notice] = append(out[s.notice], s)
+	}
+	return out, err
 }
 
 // insertSignature reports false when the person or key has signed this version
@@ -213,8 +214,8 @@ func insertSignature(ctx context.Context, tx *db.Tx, id ID, s Signature) (bool, 
 		INSERT INTO notice_signatures (notice_id, version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value,
 			read_parts, read_seconds, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
-		id, s.Version, s.N, s.Step, s.Party, s.PartyKind, s.Person, list(s.Roles), s.Key, s.Method, s.digest, s.Value,
-		list(s.Read), s.ReadSeconds, db.Micros(s.At))
+		id, s.Version, s.N, s.Step, s.Party, s.PartyKind, s.Person, db.List(s.Roles), s.Key, s.Method, s.digest, s.Value,
+		db.List(s.Read), s.ReadSeconds, db.Micros(s.At))
 	return n == 1, err
 }
 
@@ -371,18 +372,6 @@ func hide[T any](v T, err error) (T, error) {
 		return v, fault.Hidden("notice")
 	}
 	return v, err
-}
-
-// list spells a list for a text column.
-func list[S ~string](s []S) string {
-	if s == nil {
-		s = []S{}
-	}
-	raw, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return string(raw)
 }
 
 func bytesOrNull(b []byte) any {

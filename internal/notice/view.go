@@ -465,12 +465,8 @@ func (r *Room) returns(ctx context.Context, n Notice) (map[int]*Returned, error)
 	}
 	all, err := db.All(ctx, r.DB, func(row db.Row) (back, error) {
 		var b back
-		var reasons string
-		err := row.Scan(&b.version, &b.Party, &b.Person, &reasons, &b.sealed, db.Time(&b.At))
-		if err != nil {
-			return b, err
-		}
-		return b, json.Unmarshal([]byte(reasons), &b.Reasons)
+		err := row.Scan(&b.version, &b.Party, &b.Person, db.ListInto(&b.Reasons), &b.sealed, db.Time(&b.At))
+		return b, err
 	}, `SELECT version, party_id, person_id, reasons, text_sealed, at FROM notice_returns WHERE notice_id = $1 ORDER BY version`, n.ID)
 	if err != nil {
 		return nil, err

@@ -28,18 +28,26 @@ func (r *Room) Approvals(ctx context.Context, by party.Actor) ([]Waiting, error)
 		act   auth.Act
 		sql   string
 	}{
-		{EventApprove, auth.NoticeApprove, `n.life = 'proposed' AND n.proposer = $1 ORDER BY n.proposed_at, n.id LIMIT 200`},
-		{EventIssue, auth.NoticeIssue, `n.life = 'approved' AND n.issued_at IS NULL AND n.issuer = $1 ORDER BY n.approved_at, n.id LIMIT 200`},
+		{EventApprove, auth.NoticeApprove, `life = 'proposed' AND proposer = $1 ORDER BY proposed_at, id LIMIT 200`},
+		{EventIssue, auth.NoticeIssue, `life = 'approved' AND issued_at IS NULL AND issuer = $1 ORDER BY approved_at, id LIMIT 200`},
 	} {
 		if !auth.Seat(by, w.act) {
 			continue
 		}
-		all, err := db.All(ctx, r.DB, scanListed, `SELECT `+prefixed+` FROM notices n WHERE `+w.sql, by.Party)
+		all, err := db.All(ctx, r.DB, scanListed, `SELECT `+columns+` FROM notices WHERE `+w.sql, by.Party)
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range all {
-			one, err := r.waiting(ctx, by, n, w.event, w.act)
+		rows, err := r.rows(ctx, all)
+		if err != nil {
+			return nil, err
+		}
+		signed, err := presentSignatures(ctx, r.DB, all)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			one, err := r.waiting(by, row, signed[row.ID], w.event, w.act)
 			if err != nil {
 				return nil, err
 			}
@@ -49,22 +57,15 @@ func (r *Room) Approvals(ctx context.Context, by party.Actor) ([]Waiting, error)
 	return out, nil
 }
 
-func (r *Room) waiting(ctx context.Context, by party.Actor, n Notice, event Event, act auth.Act) (Waiting, error) {
-	row, err := r.row(ctx, n)
-	if err != nil {
-		return Waiting{}, err
-	}
-	sigs, err := signatures(ctx, r.DB, n.ID, n.Version)
-	if err != nil {
-		return Waiting{}, err
-	}
+func (r *Room) waiting(by party.Actor, row Row, sigs []Signature, event Event, act auth.Act) (Waiting, error) {
+	n := row.Notice
 	w := Waiting{Row: row, Step: event, Since: n.ProposedAt, Why: auth.May(by, act, r.object(n, acted(n, sigs, event)))}
 	if event == EventIssue {
 		w.Since = n.ApprovedAt
 	}
-	if n.damage != nil {
+	if n.damage != nil { // it is listed, and cannot be signed
 		w.Why = n.damage
-		return w, nil //nolint:nilerr // meant: see the comment
+		return w, nil
 	}
 	if w.Why == nil {
 		w.Why = r.locked(by, n, event)

@@ -5,8 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +18,9 @@ const partyColumns = `id, code, kind, platform_kinds, platform_key, name, jurisd
 
 func scanParty(row db.Row) (Party, error) {
 	var p Party
-	var kinds, languages string
-	err := row.Scan(&p.ID, &p.Code, &p.Kind, &kinds, db.Text(&p.PlatformKey), &p.Name, &p.Jurisdiction, &languages,
-		&p.Contact, &p.LegalRepresentative, &p.Establishment, &p.Zone, &p.Active, db.Time(&p.CreatedAt))
-	if err != nil {
-		return p, err
-	}
-	return p, errors.Join(json.Unmarshal([]byte(kinds), &p.PlatformKinds), json.Unmarshal([]byte(languages), &p.Languages))
+	err := row.Scan(&p.ID, &p.Code, &p.Kind, db.ListInto(&p.PlatformKinds), db.Text(&p.PlatformKey), &p.Name, &p.Jurisdiction,
+		db.ListInto(&p.Languages), &p.Contact, &p.LegalRepresentative, &p.Establishment, &p.Zone, &p.Active, db.Time(&p.CreatedAt))
+	return p, err
 }
 
 // Get returns the party, or a hidden fault.
@@ -41,6 +37,19 @@ func ByCode(ctx context.Context, r db.Reader, code string) (Party, error) {
 // fault when none is.
 func ByPlatform(ctx context.Context, r db.Reader, key string) (Party, error) {
 	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE platform_key = $1`, key))
+}
+
+// Names returns the names of parties. Those that do not exist are left out.
+func Names(ctx context.Context, r db.Reader, ids []ID) (map[ID]string, error) {
+	out := make(map[ID]string, len(ids))
+	_, err := db.AllIn(ctx, r, func(row db.Row) (struct{}, error) {
+		var id ID
+		var name string
+		err := row.Scan(&id, &name)
+		out[id] = name
+		return struct{}{}, err
+	}, func(in string) string { return `SELECT id, name FROM parties WHERE id IN (` + in + `)` }, slices.Compact(slices.Sorted(slices.Values(ids))))
+	return out, err
 }
 
 // List returns all parties of the given kinds, or of every kind, by name.
@@ -69,7 +78,7 @@ func Add(ctx context.Context, tx *db.Tx, p Party, now time.Time) (Party, error) 
 	n, err := tx.Exec(ctx, `
 		INSERT INTO parties (`+partyColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
-		p.ID, p.Code, p.Kind, list(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, list(p.Languages),
+		p.ID, p.Code, p.Kind, db.List(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, db.List(p.Languages),
 		p.Contact, p.LegalRepresentative, p.Establishment, p.Zone, p.Active, db.Micros(now))
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "party.taken", "Code", p.Code)
@@ -86,7 +95,7 @@ func Update(ctx context.Context, tx *db.Tx, p Party) error {
 	n, err := tx.Exec(ctx, `
 		UPDATE parties SET platform_kinds = $2, platform_key = $3, name = $4, jurisdiction = $5, languages = $6, contact = $7,
 			legal_representative = $8, establishment = $9, zone = $10, active = $11 WHERE id = $1`,
-		p.ID, list(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, list(p.Languages), p.Contact,
+		p.ID, db.List(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, db.List(p.Languages), p.Contact,
 		p.LegalRepresentative, p.Establishment, p.Zone, p.Active)
 	if err == nil && n == 0 {
 		err = fault.Hidden("party")
@@ -98,12 +107,8 @@ const personColumns = `id, party_id, name, email, roles, lang, zone, active, cre
 
 func scanPerson(row db.Row) (Person, error) {
 	var p Person
-	var roles string
-	err := row.Scan(&p.ID, &p.Party, &p.Name, &p.Email, &roles, &p.Lang, &p.Zone, &p.Active, db.Time(&p.CreatedAt), db.Time(&p.DeactivatedAt))
-	if err != nil {
-		return p, err
-	}
-	return p, json.Unmarshal([]byte(roles), &p.Roles)
+	err := row.Scan(&p.ID, &p.Party, &p.Name, &p.Email, db.ListInto(&p.Roles), &p.Lang, &p.Zone, &p.Active, db.Time(&p.CreatedAt), db.Time(&p.DeactivatedAt))
+	return p, err
 }
 
 // GetPerson returns the person, or a hidden fault.
@@ -129,7 +134,7 @@ func AddPerson(ctx context.Context, tx *db.Tx, p Person, now time.Time) (Person,
 	}
 	n, err := tx.Exec(ctx, `
 		INSERT INTO people (`+personColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL) ON CONFLICT DO NOTHING`,
-		p.ID, p.Party, p.Name, p.Email, list(p.Roles), p.Lang, p.Zone, p.Active, db.Micros(now))
+		p.ID, p.Party, p.Name, p.Email, db.List(p.Roles), p.Lang, p.Zone, p.Active, db.Micros(now))
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "party.email-taken", "Email", p.Email).At("/email")
 	}
@@ -143,7 +148,7 @@ func UpdatePerson(ctx context.Context, tx *db.Tx, p Person) error {
 		return err
 	}
 	n, err := tx.Exec(ctx, `UPDATE people SET name = $3, roles = $4, lang = $5, zone = $6 WHERE id = $1 AND party_id = $2`,
-		p.ID, p.Party, p.Name, list(p.Roles), p.Lang, p.Zone)
+		p.ID, p.Party, p.Name, db.List(p.Roles), p.Lang, p.Zone)
 	if err == nil && n == 0 {
 		err = fault.Hidden("person")
 	}
@@ -231,18 +236,6 @@ func hide[T any](v T, err error) (T, error) {
 		return v, fault.Hidden("entry")
 	}
 	return v, err
-}
-
-// list spells a list for a text column.
-func list[S ~string](s []S) string {
-	if s == nil {
-		s = []S{}
-	}
-	raw, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return string(raw)
 }
 
 func fold(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

@@ -3,11 +3,9 @@ package report
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tangkal/tangkal/canonical"
@@ -85,14 +83,14 @@ func (r *Room) Places(ctx context.Context, q db.Reader, ids []LocationID) ([]Loc
 
 func inOrder(ctx context.Context, q db.Reader, ids []LocationID, open func(locationRow) (Location, error)) ([]Location, error) {
 	rows := make(map[LocationID]locationRow, len(ids))
-	for part := range slices.Chunk(ids, inMax) {
-		got, err := db.All(ctx, q, scanLocation, `SELECT `+locationColumns+` FROM locations WHERE id IN (`+inList(len(part))+`)`, inArgs(part)...)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range got {
-			rows[row.ID] = row
-		}
+	got, err := db.AllIn(ctx, q, scanLocation, func(in string) string {
+		return `SELECT ` + locationColumns + ` FROM locations WHERE id IN (` + in + `)`
+	}, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range got {
+		rows[row.ID] = row
 	}
 	out := make([]Location, 0, len(ids))
 	for _, id := range ids {
@@ -117,25 +115,13 @@ func (r *Room) LocationIDs(ctx context.Context, q db.Reader, id ID) ([]LocationI
 // Reported returns the reports of a party that name any of the locations, the
 // oldest first, at most n.
 func (r *Room) Reported(ctx context.Context, q db.Reader, party string, ids []LocationID, n int) ([]ID, error) {
-	seen := map[ID]bool{}
-	var out []ID
-	for part := range slices.Chunk(ids, inMax) {
-		args := append(inArgs(part), party, n)
-		got, err := db.All(ctx, q, db.Scalar[ID], fmt.Sprintf(`
-			SELECT DISTINCT r.id FROM report_locations l JOIN reports r ON r.id = l.report_id
-			WHERE l.location_id IN (%s) AND r.party_id = $%d ORDER BY r.id LIMIT $%d`, inList(len(part)), len(args)-1, len(args)), args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range got {
-			if !seen[id] {
-				seen[id] = true
-				out = append(out, id)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out[:min(n, len(out))], nil
+	all, err := db.AllIn(ctx, q, db.Scalar[ID], func(in string) string {
+		return `SELECT DISTINCT r.id FROM report_locations l JOIN reports r ON r.id = l.report_id
+			WHERE r.party_id = $1 AND l.location_id IN (` + in + `) ORDER BY r.id LIMIT $2`
+	}, ids, party, n)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return all[:min(n, len(all))], err
 }
 
 // parse reads links and handles, drops repeats and adds a fault for each that
@@ -184,17 +170,17 @@ func known(ctx context.Context, q db.Reader, fs []found) error {
 		byMAC[string(fs[i].mac)] = &fs[i]
 		macs = append(macs, fs[i].mac)
 	}
-	for part := range slices.Chunk(macs, inMax) {
-		rows, err := db.All(ctx, q, scanLocation, `SELECT `+locationColumns+` FROM locations WHERE mac IN (`+inList(len(part))+`)`, inArgs(part)...)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			f := byMAC[string(row.mac)]
-			url := f.URL
-			f.Location, f.stored = row.Location, true
-			f.URL = url // the one spelling, which is what was sealed
-		}
+	rows, err := db.AllIn(ctx, q, scanLocation, func(in string) string {
+		return `SELECT ` + locationColumns + ` FROM locations WHERE mac IN (` + in + `)`
+	}, macs)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		f := byMAC[string(row.mac)]
+		url := f.URL
+		f.Location, f.stored = row.Location, true
+		f.URL = url // the one spelling, which is what was sealed
 	}
 	return nil
 }
@@ -260,14 +246,10 @@ func (r *Room) storeLocations(ctx context.Context, tx *db.Tx, prepared []found, 
 
 // insertLocation stores f, or takes the identifier of whoever was faster.
 func insertLocation(ctx context.Context, tx *db.Tx, f *found, now time.Time) error {
-	broad, err := json.Marshal(append([]string{}, f.Broad...))
-	if err != nil {
-		return err
-	}
 	n, err := tx.Exec(ctx, `
 		INSERT INTO locations (id, mac, key, sealed, platform, kind, broad, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (mac) DO NOTHING`,
-		f.ID, f.mac, []byte(f.key), f.sealed, f.Platform, string(f.Kind), string(broad), db.Micros(now))
+		f.ID, f.mac, []byte(f.key), f.sealed, f.Platform, string(f.Kind), db.List(f.Broad), db.Micros(now))
 	if err != nil || n == 1 {
 		return err
 	}
@@ -287,14 +269,8 @@ type locationRow struct {
 
 func scanLocation(row db.Row) (locationRow, error) {
 	var l locationRow
-	var broad string
-	if err := row.Scan(&l.ID, &l.mac, &l.key, &l.sealed, &l.Platform, &l.Kind, &broad); err != nil {
-		return l, err
-	}
-	if broad == "[]" {
-		return l, nil
-	}
-	return l, json.Unmarshal([]byte(broad), &l.Broad)
+	err := row.Scan(&l.ID, &l.mac, &l.key, &l.sealed, &l.Platform, &l.Kind, db.ListInto(&l.Broad))
+	return l, err
 }
 
 // openLocation unseals a stored location; an erased one has no URL.
@@ -312,38 +288,4 @@ func (r *Room) openLocation(row locationRow) (Location, error) {
 	}
 	row.URL = string(url)
 	return row.Location, nil
-}
-
-// inMax is how many values one IN list takes.
-const inMax = 100
-
-// inList returns the placeholders of an IN list of at most inMax values. Its
-// length is one of a few, so that the database meets few statements.
-func inList(n int) string {
-	var b strings.Builder
-	for i := range inSize(n) {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", i+1)
-	}
-	return b.String()
-}
-
-// inArgs returns the values for inList; the last fills up.
-func inArgs[T any](values []T) []any {
-	args := make([]any, inSize(len(values)))
-	for i := range args {
-		args[i] = values[min(i, len(values)-1)]
-	}
-	return args
-}
-
-func inSize(n int) int {
-	for _, size := range []int{1, 10} {
-		if n <= size {
-			return size
-		}
-	}
-	return inMax
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/huandu/go-sqlbuilder"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
@@ -84,49 +84,40 @@ func (r *Room) List(ctx context.Context, by party.Actor, f Filter) ([]Summary, s
 	}
 	out = out[:f.Limit]
 	last := out[len(out)-1]
-	return out, fmt.Sprintf("%d.%s", db.Micros(last.ReceivedAt), last.ID), nil
+	return out, db.Mark{Key: db.Micros(last.ReceivedAt), ID: string(last.ID)}.String(), nil
 }
 
 // query writes the list's statement; one row more than the page tells whether
 // there is a next.
 func (f Filter) query(tenant party.ID) (string, []any, error) {
-	args := []any{tenant}
-	where := []string{"r.party_id = $1"}
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
-	}
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	b.Select("r.id", "r.ref", "r.channel", "r.category", "r.lang", "r.received_at",
+		"(SELECT count(*) FROM report_locations l WHERE l.report_id = r.id)",
+		"(SELECT count(*) FROM report_files f WHERE f.report_id = r.id)",
+		"(SELECT count(*) FROM report_messages m WHERE m.report_id = r.id)").From("reports r")
+	b.Where(b.Equal("r.party_id", string(tenant)))
 	if f.Channel != "" {
-		add("r.channel = ?", f.Channel)
+		b.Where(b.Equal("r.channel", string(f.Channel)))
 	}
 	if f.Category != "" {
-		add("r.category = ?", f.Category)
+		b.Where(b.Equal("r.category", string(f.Category)))
 	}
 	if f.Location != "" {
-		add("EXISTS (SELECT 1 FROM report_locations l WHERE l.report_id = r.id AND l.location_id = ?)", f.Location)
+		b.Where("EXISTS (SELECT 1 FROM report_locations l WHERE l.report_id = r.id AND l.location_id = " + b.Var(string(f.Location)) + ")")
 	}
 	if f.Platform != "" {
-		add("EXISTS (SELECT 1 FROM report_locations l JOIN locations o ON o.id = l.location_id WHERE l.report_id = r.id AND o.platform = ?)", f.Platform)
+		b.Where("EXISTS (SELECT 1 FROM report_locations l JOIN locations o ON o.id = l.location_id WHERE l.report_id = r.id AND o.platform = " + b.Var(f.Platform) + ")")
 	}
 	if f.Cursor != "" {
-		at, id, ok := strings.Cut(f.Cursor, ".")
-		micros, err := strconv.ParseInt(at, 10, 64)
-		if !ok || err != nil {
-			return "", nil, fault.New(fault.Invalid, "report.cursor").At("/cursor")
+		m, err := db.ParseMark(f.Cursor)
+		if err != nil {
+			return "", nil, err
 		}
-		add("(r.received_at < ? OR (r.received_at = ? AND r.id < ?))", micros, micros, id)
+		b.Where("(r.received_at, r.id) < (" + b.Var(m.Key) + ", " + b.Var(m.ID) + ")")
 	}
-	args = append(args, f.Limit+1)
-	return `
-		SELECT r.id, r.ref, r.channel, r.category, r.lang, r.received_at,
-			(SELECT count(*) FROM report_locations l WHERE l.report_id = r.id),
-			(SELECT count(*) FROM report_files f WHERE f.report_id = r.id),
-			(SELECT count(*) FROM report_messages m WHERE m.report_id = r.id)
-		FROM reports r WHERE ` + strings.Join(where, " AND ") + `
-		ORDER BY r.received_at DESC, r.id DESC LIMIT $` + strconv.Itoa(len(args)), args, nil
+	b.OrderBy("r.received_at DESC", "r.id DESC").Limit(f.Limit + 1)
+	query, args := b.Build()
+	return query, args, nil
 }
 
 func scanSummary(row db.Row) (Summary, error) {

@@ -288,7 +288,7 @@ func TestTheListFiltersAndRefusesForeignCursors(t *testing.T) {
 			}
 		}
 		for _, cursor := range []string{"x", "1", ".", "1e9.x", "' OR 1=1"} {
-			if _, _, err := h.List(t.Context(), h.analyst, report.Filter{Cursor: cursor}); !hasPart(err, "/cursor", "report.cursor") {
+			if _, _, err := h.List(t.Context(), h.analyst, report.Filter{Cursor: cursor}); !hasPart(err, "/cursor", "db.cursor") {
 				t.Errorf("cursor %q: %v", cursor, err)
 			}
 		}

@@ -103,21 +103,19 @@ func (r *Room) StepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step) erro
 	if len(s.Args) == 0 {
 		args = []byte("{}")
 	}
-	for part := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(reports))), inMax) {
-		if err := stepChunk(ctx, tx, part, s, string(args)); err != nil {
-			return fmt.Errorf("step %s of reports: %w", s.Kind, err)
-		}
+	if err := addStep(ctx, tx, slices.Compact(slices.Sorted(slices.Values(reports))), s, string(args)); err != nil {
+		return fmt.Errorf("step %s of reports: %w", s.Kind, err)
 	}
 	return nil
 }
 
-func stepChunk(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string) error {
-	in := inArgs(reports)
-	same, err := db.All(ctx, tx, db.Scalar[ID], fmt.Sprintf(`
-		SELECT s.report_id FROM report_steps s
-		WHERE s.report_id IN (%s) AND s.kind = $%d AND s.args = $%d AND NOT EXISTS (
-			SELECT 1 FROM report_steps l WHERE l.report_id = s.report_id AND (l.at > s.at OR (l.at = s.at AND l.id > s.id)))`,
-		inList(len(reports)), len(in)+1, len(in)+2), append(in, s.Kind, args)...)
+// addStep adds a step to each report whose last one is another.
+func addStep(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string) error {
+	same, err := db.AllIn(ctx, tx, db.Scalar[ID], func(in string) string {
+		return `SELECT s.report_id FROM report_steps s
+			WHERE s.kind = $1 AND s.args = $2 AND s.report_id IN (` + in + `) AND NOT EXISTS (
+				SELECT 1 FROM report_steps l WHERE l.report_id = s.report_id AND (l.at > s.at OR (l.at = s.at AND l.id > s.id)))`
+	}, reports, s.Kind, args)
 	if err != nil {
 		return err
 	}

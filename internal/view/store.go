@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -78,13 +77,9 @@ const sentColumns = `
 
 func scanSent(row db.Row) (sent, error) {
 	n := sent{answers: map[notes.AnswerKind]int{}}
-	var grounds string
-	err := row.Scan(&n.ID, &n.Ref, db.Text(&n.Kind), &n.Platform, &n.Items, &n.Life, &grounds, db.Time(&n.SentAt), db.Time(&n.ReceivedAt),
+	err := row.Scan(&n.ID, &n.Ref, db.Text(&n.Kind), &n.Platform, &n.Items, &n.Life, db.ListInto(&n.Grounds), db.Time(&n.SentAt), db.Time(&n.ReceivedAt),
 		db.Time(&n.DeemedAt), db.Time(&n.OverdueAt), db.Time(&n.WithdrawnAt), db.Time(&n.ClosedAt), db.Time(&n.AnsweredAt))
-	if err != nil {
-		return n, err
-	}
-	return n, json.Unmarshal([]byte(grounds), &n.Grounds)
+	return n, err
 }
 
 // sentSince returns the notices sent since from, the oldest first, with what
