@@ -36,8 +36,8 @@
 // look into the few buckets around the query's in each band (multi-index
 // hashing; Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
 // Multi-Index Hashing", CVPR 2012). Small indexes use 16 bands of 16 bits, one
-// bit around; large ones fewer and wider bands, two bits around, because
-// there the random reads of candidates are what costs. A smaller radius looks
+// bit around; from 256 thousand entries on 13, and from two million on 11 wider
+// bands, two bits around, because there the random reads of candidates are what costs. A smaller radius looks
 // into fewer buckets.
 //
 // Real banks are not uniform: one picture comes in thousands of variants, and
@@ -52,8 +52,8 @@
 //
 // An entry takes 32 bytes for its hash, 4 for its sets, and 4 for each band:
 // 64 for the 16 of a small index, 44 for the 11 of a large one. The tables'
-// buckets add 2 to 8 bytes an entry. While segments are joined, both the old
-// and the new stand in memory. On Linux all of it is outside the Go heap, on huge pages where the
+// buckets add 2 to 13 bytes an entry, and 4 more once entries before it were
+// deleted. While segments are joined, both the old and the new stand in memory. On Linux all of it is outside the Go heap, on huge pages where the
 // system gives them, and goes back to the system after a garbage collection.
 //
 // # Snapshots

@@ -45,7 +45,7 @@ func nearPOPCNT(lines *uint64, entries int, cands *uint32, n int, q *words, limi
 func takeAVX512(ids *uint32, runs *bucket, n int, keys *[3]uint32, group int, out *uint32) int
 
 //go:noescape
-func boundsAMD64(starts *uint32, key uint32, probes *probe, n int, most uint32, out *bucket) (runs int, postings int)
+func boundsAMD64(starts *uint32, key uint32, probes *probe, n int, ids *uint32, most uint32, out *bucket) (runs int, postings int)
 
 func scanKernel(lines []uint64, q *scanQuery, out []groupHit) (hits int) {
 	const group = groupLines * lineWords
@@ -66,12 +66,12 @@ func scanKernel(lines []uint64, q *scanQuery, out []groupHit) (hits int) {
 	}
 }
 
-func boundsKernel(starts []uint32, key uint32, probes []probe, most uint32, out []bucket) (runs, postings int) {
+func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out []bucket) (runs, postings int) {
 	_ = out[len(probes)] // the kernel does not look
-	if most > math.MaxInt32 || len(probes) == 0 {
-		return boundsPortable(starts, key, probes, most, out)
+	if len(ids) == 0 || len(ids) > math.MaxInt32 || len(probes) == 0 {
+		return boundsPortable(starts, key, probes, ids, out)
 	}
-	return boundsAMD64(&starts[0], key, &probes[0], len(probes), most, &out[0])
+	return boundsAMD64(&starts[0], key, &probes[0], len(probes), &ids[0], uint32(len(ids)), &out[0]) //nolint:gosec // checked
 }
 
 func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) int {

@@ -432,7 +432,7 @@ near_outside:
 	RET
 
 // func takeAVX512(ids *uint32, runs *uint32, n int, keys *uint32, group int, out *uint32) int
-// Requires: AVX, AVX512F, BMI2, CMOV, MMX+, POPCNT
+// Requires: AVX, AVX512F, BMI2, POPCNT
 TEXT ·takeAVX512(SB), NOSPLIT, $0-56
 	MOVQ         ids+0(FP), AX
 	MOVQ         runs+8(FP), DX
@@ -450,12 +450,6 @@ TEXT ·takeAVX512(SB), NOSPLIT, $0-56
 	VMOVD        CX, X2
 
 take:
-	// Ask for the postings of a later bucket.
-	LEAQ         192(DX), CX
-	CMPQ         BX, $0x10
-	CMOVQLE      DX, CX
-	MOVL         (CX), CX
-	PREFETCHT0   (AX)(CX*4)
 	MOVL         (DX), CX
 	MOVL         4(DX), R9
 	MOVBQZX      8(DX), R10
@@ -495,49 +489,54 @@ take_tail:
 	VZEROUPPER
 	RET
 
-// func boundsAMD64(starts *uint32, key uint32, probes *uint32, n int, most uint32, out *uint32) (runs int, postings int)
-TEXT ·boundsAMD64(SB), NOSPLIT, $0-64
+// func boundsAMD64(starts *uint32, key uint32, probes *uint32, n int, ids *uint32, most uint32, out *uint32) (runs int, postings int)
+// Requires: MMX+
+TEXT ·boundsAMD64(SB), NOSPLIT, $0-72
 	MOVQ starts+0(FP), AX
 	MOVL key+8(FP), CX
 	MOVQ probes+16(FP), DX
 	MOVQ n+24(FP), BX
-	MOVL most+32(FP), SI
-	MOVQ out+40(FP), DI
-	XORQ R8, R8
+	MOVL most+40(FP), SI
+	MOVQ out+48(FP), DI
+	MOVQ ids+32(FP), R8
 	XORQ R9, R9
+	XORQ R10, R10
 
 bounds:
-	MOVL (DX), R10
-	MOVL 4(DX), R12
-	XORL CX, R10
-	MOVL (AX)(R10*4), R11
-	MOVL 4(AX)(R10*4), R10
-	CMPL R10, SI
+	MOVL (DX), R11
+	MOVL 4(DX), R13
+	XORL CX, R11
+	MOVL (AX)(R11*4), R12
+	MOVL 4(AX)(R11*4), R11
+	CMPL R11, SI
 	JA   bounds_outside
-	MOVL R11, (DI)
-	MOVL R10, 4(DI)
-	MOVL R12, 8(DI)
-	SUBQ R11, R10
-	JL   bounds_outside
-	ADDQ R10, R9
+
+	// The postings are on their way while other bounds are read.
+	PREFETCHT0 (R8)(R12*4)
+	MOVL       R12, (DI)
+	MOVL       R11, 4(DI)
+	MOVL       R13, 8(DI)
+	SUBQ       R12, R11
+	JL         bounds_outside
+	ADDQ       R11, R10
 
 	// An empty bucket is written over.
-	XORQ R11, R11
-	CMPQ R10, $0x01
+	XORQ R12, R12
+	CMPQ R11, $0x01
 	CMC
-	ADCQ $0x00, R11
-	ADDQ R11, R8
-	LEAQ (R11)(R11*2), R11
-	LEAQ (DI)(R11*4), DI
+	ADCQ $0x00, R12
+	ADDQ R12, R9
+	LEAQ (R12)(R12*2), R12
+	LEAQ (DI)(R12*4), DI
 	ADDQ $0x08, DX
 	DECQ BX
 	JNZ  bounds
-	MOVQ R8, runs+48(FP)
-	MOVQ R9, postings+56(FP)
+	MOVQ R9, runs+56(FP)
+	MOVQ R10, postings+64(FP)
 	RET
 
 bounds_outside:
-	MOVQ $-1, R8
-	MOVQ R8, runs+48(FP)
-	MOVQ R9, postings+56(FP)
+	MOVQ $-1, R9
+	MOVQ R9, runs+56(FP)
+	MOVQ R10, postings+64(FP)
 	RET

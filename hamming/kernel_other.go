@@ -10,8 +10,8 @@ const (
 
 func scanKernel(lines []uint64, q *scanQuery, out []groupHit) int { return scanPortable(lines, q, out) }
 
-func boundsKernel(starts []uint32, key uint32, probes []probe, most uint32, out []bucket) (runs, postings int) {
-	return boundsPortable(starts, key, probes, most, out)
+func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out []bucket) (runs, postings int) {
+	return boundsPortable(starts, key, probes, ids, out)
 }
 
 func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) int {

@@ -53,8 +53,8 @@ var (
 // Entries from which a segment gets which plan.
 const (
 	narrowFrom = 4 << 10
-	middleFrom = 3 << 20
-	wideFrom   = 6 << 20
+	middleFrom = 256 << 10
+	wideFrom   = 2 << 20
 )
 
 // planFor returns the plan for n entries, or nil where none is worth it and

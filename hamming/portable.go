@@ -35,11 +35,11 @@ func scanPortable(lines []uint64, q *scanQuery, out []groupHit) (n int) {
 // boundsPortable writes the buckets around key that are not empty to out,
 // which has room for one more than there are probes, and returns their number
 // and that of their postings; -1 if a bucket ends before it begins, or behind
-// most.
-func boundsPortable(starts []uint32, key uint32, probes []probe, most uint32, out []bucket) (runs, postings int) {
+// ids.
+func boundsPortable(starts []uint32, key uint32, probes []probe, ids []uint32, out []bucket) (runs, postings int) {
 	for _, p := range probes {
 		lo, hi := starts[key^p.mask], starts[key^p.mask+1]
-		if lo > hi || hi > most {
+		if lo > hi || int(hi) > len(ids) {
 			return -1, 0
 		}
 		if lo != hi {

@@ -113,7 +113,7 @@ func (s *segment) bounds(l *look, sc *scratch, at *radii) (postings int, err err
 			}
 			from := len(sc.buckets)
 			sc.buckets = slices.Grow(sc.buckets, len(probes)+1)
-			runs, n := boundsKernel(t.starts, k, probes, uint32(len(t.ids)), sc.buckets[from:cap(sc.buckets)]) //nolint:gosec // a segment has less than 2^32
+			runs, n := boundsKernel(t.starts, k, probes, t.ids, sc.buckets[from:cap(sc.buckets)])
 			if runs < 0 {
 				return 0, errBucket
 			}

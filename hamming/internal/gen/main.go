@@ -18,7 +18,6 @@ const (
 	hitBytes   = 8  // of a groupHit
 	runBytes   = 12 // of a bucket
 	probeBytes = 8  // of a probe
-	takeAhead  = 16 // buckets whose postings are on their way from memory
 	nearAhead  = 32 // candidates whose hashes are on their way from memory
 )
 
@@ -322,13 +321,6 @@ func take512() {
 	VMOVD(ECX, shift)
 
 	Label("take")
-	Comment("Ask for the postings of a later bucket.")
-	later, ahead := GP64(), GP64()
-	LEAQ(Mem{Base: runs, Disp: takeAhead * runBytes}, later)
-	CMPQ(n, Imm(takeAhead))
-	CMOVQLE(runs, later)
-	MOVL(Mem{Base: later}, ahead.As32())
-	PREFETCHT0(Mem{Base: ids, Index: ahead, Scale: 4})
 	at, end, left := GP64(), GP64(), GP64()
 	MOVL(Mem{Base: runs}, at.As32())
 	MOVL(Mem{Base: runs, Disp: 4}, end.As32())
@@ -375,11 +367,12 @@ func take512() {
 
 // bounds reads the bounds of the buckets around a key.
 func bounds() {
-	TEXT("boundsAMD64", NOSPLIT, "func(starts *uint32, key uint32, probes *uint32, n int, most uint32, out *uint32) (runs int, postings int)")
+	TEXT("boundsAMD64", NOSPLIT, "func(starts *uint32, key uint32, probes *uint32, n int, ids *uint32, most uint32, out *uint32) (runs int, postings int)")
 	Doc("boundsAMD64 is boundsPortable for n probes, at least one. It may write one bucket more than it counts.")
 	starts, key := param("starts"), Load(Param("key"), GP32()).(GPVirtual)
 	probes, n := param("probes"), param("n")
 	most, out := Load(Param("most"), GP32()).(GPVirtual), param("out")
+	ids := param("ids")
 	runs, postings := GP64(), GP64()
 	XORQ(runs, runs)
 	XORQ(postings, postings)
@@ -393,6 +386,8 @@ func bounds() {
 	MOVL(Mem{Base: starts, Index: k, Scale: 4, Disp: 4}, hi.As32())
 	CMPL(hi.As32(), most)
 	JA(LabelRef("bounds_outside"))
+	Comment("The postings are on their way while other bounds are read.")
+	PREFETCHT0(Mem{Base: ids, Index: lo, Scale: 4})
 	MOVL(lo.As32(), Mem{Base: out})
 	MOVL(hi.As32(), Mem{Base: out, Disp: 4})
 	MOVL(left, Mem{Base: out, Disp: 8})
