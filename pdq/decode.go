@@ -97,7 +97,7 @@ var formats = []format{
 	{name: "jpeg", magic: "\xff\xd8"},
 	{"png", "\x89PNG\r\n\x1a\n", reading(png.DecodeConfig), reading(png.Decode)},
 	{"gif", "GIF8?a", reading(gif.DecodeConfig), reading(gif.Decode)},
-	{"webp", "RIFF????WEBPVP8", reading(webp.DecodeConfig), reading(webp.Decode)},
+	{"webp", "RIFF????WEBPVP8", still(webp.DecodeConfig), still(webp.Decode)},
 	{"bmp", "BM", reading(bmp.DecodeConfig), reading(bmp.Decode)},
 }
 

@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -18,6 +19,10 @@ import (
 	"github.com/tangkal/tangkal/pdq"
 	"github.com/tangkal/tangkal/pdq/synthetic"
 )
+
+// webps are synthetic.Photo(100, 80), written with cwebp: lossy, lossless, with
+// transparency, and as the first frame of an animation.
+var webps = []string{"plain.webp", "lossless.webp", "alpha.webp", "animated.webp"}
 
 // encoded returns a picture in every format that can be written here.
 func encoded(t testing.TB, m image.Image) map[string][]byte {
@@ -46,7 +51,7 @@ func TestOnePictureInEveryFormat(t *testing.T) {
 		m := synthetic.Photo(size[0], size[1])
 		want := h.Image(m)
 		files := encoded(t, m)
-		for _, name := range []string{"plain.webp", "lossless.webp"} { // of the size 100x80
+		for _, name := range webps { // of the size 100x80
 			data, err := os.ReadFile(filepath.Join("testdata", name))
 			if err != nil {
 				t.Fatal(err)
@@ -62,7 +67,7 @@ func TestOnePictureInEveryFormat(t *testing.T) {
 				continue
 			}
 			most := 0
-			if name == "jpeg" || name == "gif" || name == "plain.webp" {
+			if name == "jpeg" || name == "gif" || strings.HasSuffix(name, ".webp") && name != "lossless.webp" {
 				most = 10
 			}
 			if d := pdq.Distance(r.Hash, want.Hash); d > most || r.Width != size[0] || r.Height != size[1] {
@@ -140,6 +145,20 @@ func TestWhatGivesNoHash(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
+	// The header of an extended WebP promises a small canvas, the frame is large.
+	alpha, err := os.ReadFile("testdata/alpha.webp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(alpha[12:16], []byte("VP8X")) {
+		t.Fatal("alpha.webp is not an extended file")
+	}
+	copy(alpha[24:30], make([]byte, 6)) // a canvas of 1x1
+	var refused *pdq.Error
+	h := pdq.Hasher{MaxPixels: 7999}
+	if _, err := h.Decode(alpha); !errors.As(err, &refused) || refused.Reason != pdq.TooLarge {
+		t.Errorf("a frame larger than its canvas: %v", err)
+	}
 	just := pdq.Hasher{MaxPixels: 8000}
 	for name, data := range files {
 		if _, err := just.Decode(data); err != nil {
@@ -193,7 +212,7 @@ func FuzzDecode(f *testing.F) {
 	for _, data := range encoded(f, synthetic.Photo(33, 21)) {
 		f.Add(data)
 	}
-	for _, name := range []string{"plain.webp", "lossless.webp"} {
+	for _, name := range webps {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)

@@ -42,7 +42,7 @@ func turned(m *image.Gray, o pdq.Orientation) *image.Gray {
 		for x := range n {
 			// (x, y) is where the pixel goes; what is read there:
 			fx, fy := x, y
-			switch o {
+			switch o { //nolint:exhaustive // the original stays as it is
 			case pdq.Rotate90:
 				fx, fy = n-1-y, x
 			case pdq.Rotate180:

@@ -91,7 +91,7 @@ func (w words) transposed() words {
 
 func (w words) hash() (h Hash) {
 	for i, v := range w {
-		h[Size-1-2*i], h[Size-2-2*i] = byte(v), byte(v>>8)
+		h[Size-1-2*i], h[Size-2-2*i] = byte(v&0xff), byte(v>>8)
 	}
 	return h
 }

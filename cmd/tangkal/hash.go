@@ -215,7 +215,7 @@ func (f *fileHasher) hash(ctx context.Context, path string) hashed {
 		h.Error = reason(err)
 		return h
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was only read
 	picture, err := f.read(ctx, file, &h)
 	if err != nil {
 		h.Error = reason(err)

@@ -119,7 +119,7 @@ func (b *bits) symbol(t *table) byte {
 		l := int(e & 31)
 		b.acc <<= l
 		b.n -= l
-		return byte(e >> 8)
+		return byte(e >> 8) //nolint:gosec // the second of four bytes
 	}
 	return b.longSymbol(t)
 }

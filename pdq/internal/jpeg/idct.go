@@ -73,5 +73,5 @@ func pixel(v int32) byte {
 	if uint32(v) > 255 { //nolint:gosec // a negative one is large then
 		return byte(^(v >> 31)) //nolint:gosec // 0 or 255
 	}
-	return byte(v)
+	return byte(v) //nolint:gosec // within a byte now
 }

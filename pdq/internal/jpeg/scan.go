@@ -292,5 +292,5 @@ func (b *bits) symbol1(t *table) byte {
 	}
 	b.acc <<= l
 	b.n -= l
-	return byte(e >> 8)
+	return byte(e >> 8) //nolint:gosec // the second of four bytes
 }
