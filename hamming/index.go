@@ -21,6 +21,7 @@ import (
 type Index struct {
 	perm     *permutation
 	workers  int
+	scanOnly bool
 	verified chan struct{} // closed when the snapshot is checked; nil without one
 	view     atomic.Pointer[view]
 
@@ -47,6 +48,9 @@ type view struct {
 type Config struct {
 	// Workers bounds the goroutines that build tables; 0 is one per CPU.
 	Workers int
+	// ScanOnly has every search compare with every entry, without tables: it
+	// takes less than half of the memory, and longer from some thousand entries on.
+	ScanOnly bool
 	// Seed decides how bits are spread over the tables. The zero seed, which is
 	// sensible, draws one at random; a fixed one is for measurements.
 	Seed [32]byte
@@ -74,7 +78,7 @@ func newIndex(c Config) *Index {
 	if c.Seed == [32]byte{} {
 		_, _ = rand.Read(c.Seed[:]) // never fails (crypto/rand)
 	}
-	x := &Index{perm: drawPermutation(c.Seed), workers: c.Workers, next: 1, stop: make(chan struct{})}
+	x := &Index{perm: drawPermutation(c.Seed), workers: c.Workers, scanOnly: c.ScanOnly, next: 1, stop: make(chan struct{})}
 	x.room.L = &x.mu
 	return x
 }
@@ -96,12 +100,25 @@ func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
 		}
 	}
 	s.n.Store(int64(n))
-	if p := planFor(n); p != nil {
-		s.table = buildTable(s, p, x.workers)
-	}
+	x.makeTable(s)
 	x.next += ID(n) //nolint:gosec // a length
 	x.publish(s, newSegment(x.next, tailEntries))
 	return x
+}
+
+// makeTable gives s, which nobody reads yet, a table if one is worth it.
+func (x *Index) makeTable(s *segment) {
+	if p := x.planFor(s.live()); p != nil {
+		s.table = buildTable(s, p, x.workers)
+	}
+}
+
+// planFor returns the plan for n entries, nil for none.
+func (x *Index) planFor(n int) *plan {
+	if x.scanOnly {
+		return nil
+	}
+	return planFor(n)
 }
 
 // publish shows searches the given segments.

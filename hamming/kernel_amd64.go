@@ -87,3 +87,16 @@ func nearKernel(lines []uint64, entries int, cands []uint32, q *words, limit int
 	}
 	return nearPOPCNT(&lines[0], entries, &cands[0], len(cands), q, limit)
 }
+
+// Instructions names the instructions that scans use on this machine: AVX-512
+// (with VPOPCNTDQ), AVX2, or portable.
+func Instructions() string {
+	switch {
+	case hasAVX512:
+		return "AVX-512"
+	case hasAVX2:
+		return "AVX2"
+	default:
+		return "portable"
+	}
+}

@@ -21,3 +21,7 @@ func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []u
 func nearKernel(lines []uint64, entries int, cands []uint32, q *words, limit int) int {
 	return nearPortable(lines, entries, cands, q, limit)
 }
+
+// Instructions names the instructions that scans use on this machine: AVX-512
+// (with VPOPCNTDQ), AVX2, or portable.
+func Instructions() string { return "portable" }

@@ -29,7 +29,7 @@ func (x *Index) merge() {
 func (x *Index) mergeAll() {
 	for {
 		v := x.view.Load()
-		from, to := mergeable(v.segments)
+		from, to := x.mergeable(v.segments)
 		if from == to {
 			if x.settled(v) {
 				return
@@ -37,7 +37,9 @@ func (x *Index) mergeAll() {
 			continue
 		}
 		old := v.segments[from:to]
-		x.replace(old, join(old, x.workers))
+		next := join(old)
+		x.makeTable(next)
+		x.replace(old, next)
 		if size := sizeOf(old); size >= largeArena {
 			v, old = nil, nil
 			runtime.GC() // gives the memory of the old segments back now
@@ -60,7 +62,7 @@ func (x *Index) settled(v *view) bool {
 // mergeable returns which segments to join: the longest run up to the growing
 // one in which none is much larger than those behind it, or one that should
 // have a table, or one that is mostly deleted entries; from == to is none.
-func mergeable(segments []*segment) (from, to int) {
+func (x *Index) mergeable(segments []*segment) (from, to int) {
 	to = max(len(segments)-1, 0) // none where the view is an error
 	total := 0
 	for from = to; from > 0; from-- {
@@ -70,7 +72,7 @@ func mergeable(segments []*segment) (from, to int) {
 		}
 		total += s.live()
 	}
-	if to-from > 1 || to-from == 1 && segments[from].table == nil && planFor(segments[from].live()) != nil {
+	if to-from > 1 || to-from == 1 && segments[from].table == nil && x.planFor(segments[from].live()) != nil {
 		return from, to
 	}
 	for i, s := range segments[:to] {
@@ -93,8 +95,8 @@ func sizeOf(segments []*segment) (n int) {
 	return n
 }
 
-// join returns one segment with the live entries of old, and its table.
-func join(old []*segment, workers int) *segment {
+// join returns one segment with the live entries of old.
+func join(old []*segment) *segment {
 	n := 0
 	for _, s := range old {
 		n += s.live() // may fall while we copy, never rise
@@ -115,9 +117,6 @@ func join(old []*segment, workers int) *segment {
 	to.ids = to.ids[:i]
 	if i == 0 || int(to.ids[i-1]) == i-1 {
 		to.ids = nil // no gaps: a position is the number
-	}
-	if p := planFor(i); p != nil {
-		to.table = buildTable(to, p, workers)
 	}
 	return to
 }

@@ -13,7 +13,8 @@ import (
 
 // benchCmd measures the engine.
 type benchCmd struct {
-	Hash benchHashCmd `cmd:"" help:"PDQ of pixels and files, and the exact hashes."`
+	Hash   benchHashCmd   `cmd:"" help:"PDQ of pixels and files, and the exact hashes."`
+	Search benchSearchCmd `cmd:"" help:"Every hash within a distance, among many."`
 }
 
 // measuring is what all measurements share.

@@ -87,6 +87,7 @@ func TestTheHelpTeachesByExample(t *testing.T) {
 		"report --help":              {"Examples", "receipt"},
 		"hash --help":                {"Examples", "--type", "sha256"},
 		"bench hash --help":          {"Examples", "--rounds"},
+		"bench search --help":        {"Examples", "--entries"},
 		"admin --help":               {"Examples", "org add"},
 		"admin person invite --help": {"--role", "--as"},
 		"admin key add --help":       {"--scope", "--days"},
