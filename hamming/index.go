@@ -56,9 +56,14 @@ type Config struct {
 	Seed [32]byte
 }
 
-// tailEntries is the size of the growing segment: a scan of it costs less than
-// the look-ups in front of it.
-const tailEntries = 32 << 10
+// Sizes of the growing segment: the first is small, as many an index is, and
+// each is larger than the one before, up to what costs less to scan than the
+// look-ups in front of it.
+const (
+	firstTail   = 1 << 10
+	tailGrowth  = 4
+	tailEntries = 32 << 10
+)
 
 // maxWaiting is the number of segments that may wait for a table before
 // changes wait too.
@@ -67,7 +72,7 @@ const maxWaiting = 32
 // New returns an empty index.
 func New(c Config) *Index {
 	x := newIndex(c)
-	x.publish(newSegment(x.next, tailEntries))
+	x.publish(newSegment(x.next, firstTail))
 	return x
 }
 
@@ -102,7 +107,7 @@ func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
 	s.n.Store(int64(n))
 	x.makeTable(s)
 	x.next += ID(n) //nolint:gosec // a length
-	x.publish(s, newSegment(x.next, tailEntries))
+	x.publish(s, newSegment(x.next, firstTail))
 	return x
 }
 
@@ -143,7 +148,7 @@ func (x *Index) Add(h Hash, in Sets) (ID, error) {
 	}
 	tail := v.segments[len(v.segments)-1]
 	if tail.full() {
-		tail = newSegment(x.next, tailEntries)
+		tail = newSegment(x.next, min(tailGrowth*len(tail.sets), tailEntries))
 		x.publish(append(slices.Clone(v.segments), tail)...)
 		x.merge()
 	}

@@ -46,7 +46,7 @@ func open(f *file, c Config) (x *Index, mark uint64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	x.publish(append(segments, newSegment(x.next, tailEntries))...)
+	x.publish(append(segments, newSegment(x.next, firstTail))...)
 	x.verified = make(chan struct{})
 	x.tasks.Go(func() { x.verifyFile(f, segments) })
 	return x, d.mark, nil
