@@ -36,6 +36,10 @@ func butterfly(c0, c1, c2, c3, c4, c5, c6, c7 int32) (r0, r1, r2, r3, r4, r5, r6
 	return t10 + o3, t11 + o2, t12 + o1, t13 + o0, t13 - o0, t12 - o1, t11 - o2, t10 - o3
 }
 
+// coefficient keeps a product with a table's value within the 16 bits that it
+// has in any picture.
+func coefficient(v, q int32) int32 { return int32(int16(v * q)) } //nolint:gosec // cut on purpose
+
 // columns transforms the columns of a dequantised block in place; the values
 // are scaled by 4 then. Columns from n on hold zeros.
 func columns(b *[64]int32, n int) {
@@ -57,7 +61,7 @@ func columns(b *[64]int32, n int) {
 // row transforms one row after columns and returns its pixels.
 func row(b *[8]int32) (p [8]byte) {
 	if b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7] == 0 {
-		v := pixel(((b[0] + 16) >> 5) + 128)
+		v := pixel((b[0]<<13 + 1<<17 + 128<<18) >> 18) // as below: it wraps alike, if it wraps
 		return [8]byte{v, v, v, v, v, v, v, v}
 	}
 	r0, r1, r2, r3, r4, r5, r6, r7 := butterfly(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7])

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/tangkal/tangkal/pdq/internal/kernel"
 )
 
 // The files of testdata were made of one synthetic picture with cjpeg of
@@ -269,6 +271,31 @@ func FuzzDecoder(f *testing.F) {
 		p, err := d.Read(upTo(h.Width), upTo(h.Height))
 		if err == nil && len(p.Grey) != h.Width*h.Height && len(p.RGB) != 3*h.Width*h.Height {
 			t.Errorf("%+v: %d and %d bytes", h, len(p.Grey), len(p.RGB))
+		}
+	})
+}
+
+// FuzzTransform: assembly and Go give the same pixels of any block.
+func FuzzTransform(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 4}, uint8(3))
+	f.Add(bytes.Repeat([]byte{0x7f, 0xff}, 64), uint8(64))
+	f.Add(bytes.Repeat([]byte{0x80, 0x00, 0x7f, 0xff}, 32), uint8(64))
+	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
+		var b [64]int32
+		for i := range min(64, int(n), len(data)/2) {
+			b[zigzag[i]] = int32(int16(data[2*i])<<8 | int16(data[2*i+1]))
+		}
+		var got [64]byte
+		if !kernel.IDCT(&got, &b) {
+			t.Skip("no assembly here")
+		}
+		columns(&b, 8)
+		for y := range 8 {
+			for x, want := range row((*[8]int32)(b[8*y : 8*y+8])) {
+				if got[8*x+y] != want {
+					t.Fatalf("pixel %d of row %d is %d, in Go %d", x, y, got[8*x+y], want)
+				}
+			}
 		}
 	})
 }

@@ -174,7 +174,7 @@ func (d *Decoder) transformAll() {
 					continue
 				}
 				for k, v := range c.at(bx, by) {
-					d.block[k] = int32(v) * q[k]
+					d.block[k] = coefficient(int32(v), q[k])
 				}
 				c.take(&d.block, bx, by, 8)
 			}

@@ -1,5 +1,7 @@
 package jpeg
 
+import "github.com/tangkal/tangkal/pdq/internal/kernel"
+
 // A sampler knows which pixels of a component are wanted, and takes them.
 type sampler struct {
 	plane []byte // width x height of what is wanted
@@ -51,8 +53,19 @@ func (s *sampler) needs(bx, by int) bool {
 // keeps the wanted pixels.
 func (s *sampler) take(b *[64]int32, bx, by, n int) {
 	x0, x1 := int(s.xFrom[bx]), int(s.xFrom[bx+1])
-	columns(b, n)
 	xs := s.xs[x0:x1]
+	var p [64]byte
+	if kernel.IDCT(&p, b) {
+		for i := int(s.yFrom[by]); i < int(s.yFrom[by+1]); i++ {
+			y := s.ys[i] & 7
+			out := s.plane[i*s.width+x0:][:len(xs)]
+			for j, x := range xs {
+				out[j] = p[x&7*8+y]
+			}
+		}
+		return
+	}
+	columns(b, n)
 	for i := int(s.yFrom[by]); i < int(s.yFrom[by+1]); i++ {
 		y := int(s.ys[i]&7) * 8
 		p := row((*[8]int32)(b[y : y+8]))

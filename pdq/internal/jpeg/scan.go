@@ -205,7 +205,7 @@ func (d *Decoder) baseline(c *component, bx, by int) {
 			b.acc <<= l
 			b.n -= l
 			k += int(e>>12) & 15
-			block[zigzag[k]&63] = int32(e) >> 16 * int32(q[k&63]) //nolint:gosec // the upper half is signed
+			block[zigzag[k]&63] = coefficient(int32(e)>>16, int32(q[k&63])) //nolint:gosec // the upper half is signed
 			last = k
 			continue
 		}
@@ -219,11 +219,11 @@ func (d *Decoder) baseline(c *component, bx, by int) {
 			continue
 		}
 		k += run
-		block[zigzag[k]&63] = b.value(size) * int32(q[k&63])
+		block[zigzag[k]&63] = coefficient(b.value(size), int32(q[k&63]))
 		last = k
 	}
 	d.bits = b
-	dc := c.dc * int32(q[0])
+	dc := coefficient(c.dc, int32(q[0]))
 	if last == 0 {
 		c.flat(dc, bx, by)
 		return

@@ -135,3 +135,28 @@ func DCT(b *[Coefs * Coefs]float32, a *[Side * Side]float32) {
 	var between [Coefs * Side]float32
 	dctAVX2(b, a, &between, &cosines, &cosinesT)
 }
+
+// idctConstants are those of the transform in 13-bit fixed point, what rounds
+// (in the second pass with 128 added), and where words go after packing.
+var idctConstants = func() (t [120]int32) {
+	for i, v := range []int32{
+		4433, 15137, 6270, 9633, -7373, -20995, -16069, -3196, 2446, 16819, 25172, 12299, 1 << 10, 1<<17 + 128<<18,
+	} {
+		for j := range 8 {
+			t[8*i+j] = v
+		}
+	}
+	copy(t[112:], []int32{0, 4, 1, 5, 2, 6, 3, 7})
+	return t
+}()
+
+// IDCT transforms a block of JPEG coefficients (row by row, as 16-bit values)
+// into pixels, column by column. It is false where the processor cannot, and
+// the caller must.
+func IDCT(dst *[64]byte, src *[64]int32) bool {
+	if !fast {
+		return false
+	}
+	idctAVX2(dst, src, &idctConstants)
+	return true
+}

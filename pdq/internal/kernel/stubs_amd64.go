@@ -30,3 +30,6 @@ func gradientsAVX2(a *[4096]float32, constants *[10]uint32) int
 
 // dctAVX2 is DCT; t holds what is between the two products.
 func dctAVX2(b *[256]float32, a *[4096]float32, t *[1024]float32, cosines *[1024]float32, cosinesT *[1024]float32)
+
+// idctAVX2 is IDCT.
+func idctAVX2(dst *[64]byte, src *[64]int32, constants *[120]int32)

@@ -20,6 +20,7 @@ func main() {
 	boxStep("boxStepDiv", "out is the sum divided by factor", VDIVPS)
 	gradients()
 	dct()
+	idct()
 	Generate()
 }
 
