@@ -3,6 +3,8 @@ package notice
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/huandu/go-sqlbuilder"
@@ -95,13 +97,16 @@ const (
 	maxLimit     = 200
 )
 
+// A side is one way in which notices are a party's own, in SQL.
+type side func(b *sqlbuilder.SelectBuilder)
+
 // List returns the notices that the actor may read, page by page.
 func (r *Room) List(ctx context.Context, by party.Actor, f Filter) ([]Row, string, error) {
-	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
-	if err := tenant(b, by); err != nil {
+	sides, err := tenant(by)
+	if err != nil {
 		return nil, "", err
 	}
-	return r.list(ctx, by, b, f)
+	return r.list(ctx, by, f, sides)
 }
 
 // Inbox returns the notices addressed to the actor's platform, the soonest due
@@ -110,47 +115,49 @@ func (r *Room) Inbox(ctx context.Context, by party.Actor, f Filter) ([]Row, stri
 	if err := auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Addressee: by.Party}); err != nil {
 		return nil, "", err
 	}
-	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
-	addressed(b, by)
 	f.ByDueTime = true
-	return r.list(ctx, by, b, f)
+	return r.list(ctx, by, f, []side{addressed(by)})
 }
 
 // tenant binds a list to what the actor may read: the SQL side of
 // auth.May(by, auth.NoticeRead, notice).
-func tenant(b *sqlbuilder.SelectBuilder, by party.Actor) error {
+func tenant(by party.Actor) ([]side, error) {
 	own := string(by.Party)
 	switch {
 	case by.PartyKind == party.Oversight && auth.May(by, auth.NoticeRead, auth.Object{What: "notice"}) == nil:
-		return nil // reads all
+		return []side{func(*sqlbuilder.SelectBuilder) {}}, nil // reads all
 	case by.PartyKind == party.Platform:
-		addressed(b, by)
-		return nil
+		return []side{addressed(by)}, nil
 	default:
-		b.Where(b.Or(b.Equal("proposer", own), b.And(b.Equal("issuer", own), "life NOT IN ('draft', 'proposed')")))
-		return auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Proposer: by.Party})
+		return []side{
+			func(b *sqlbuilder.SelectBuilder) { b.Where(b.Equal("proposer", own)) },
+			func(b *sqlbuilder.SelectBuilder) {
+				b.Where(b.Equal("issuer", own), "life NOT IN ('draft', 'proposed')")
+			},
+		}, auth.May(by, auth.NoticeRead, auth.Object{What: "notice", Proposer: by.Party})
 	}
 }
 
-// addressed binds a list to what was sent to the actor's platform.
-func addressed(b *sqlbuilder.SelectBuilder, by party.Actor) {
-	b.Where(b.Equal("addressee", string(by.Party)), "sent_mac IS NOT NULL")
+// addressed is what was sent to the actor's platform.
+func addressed(by party.Actor) side {
+	return func(b *sqlbuilder.SelectBuilder) {
+		b.Where(b.Equal("addressee", string(by.Party)), "sent_mac IS NOT NULL")
+	}
 }
 
 // list reads one page. Tenancy is in the statement; the proof of dispatch is
 // checked for each row that goes to a platform. It costs one query for the
 // notices and four for what stands beside them, however many they are.
-func (r *Room) list(ctx context.Context, by party.Actor, b *sqlbuilder.SelectBuilder, f Filter) ([]Row, string, error) {
+func (r *Room) list(ctx context.Context, by party.Actor, f Filter, sides []side) ([]Row, string, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
 	limit = min(limit, maxLimit)
-	f.narrow(b)
-	if err := f.page(b); err != nil {
+	query, args, err := f.query(sides, limit+1)
+	if err != nil {
 		return nil, "", err
 	}
-	query, args := b.Select(columns).From("notices").Limit(limit + 1).Build()
 	all, err := db.All(ctx, r.DB, scanListed, query, args...)
 	if err != nil {
 		return nil, "", err
@@ -170,6 +177,28 @@ func (r *Room) list(ctx context.Context, by party.Actor, b *sqlbuilder.SelectBui
 	return slices.DeleteFunc(rows, func(row Row) bool { return row.Deadline != f.Deadline }), next, nil
 }
 
+// query writes the statement of a page. Each side is read along its own index,
+// limit rows of it: under one OR, the databases sort all that the party ever had.
+func (f Filter) query(sides []side, limit int) (string, []any, error) {
+	outer := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	outer.Select(columns).From("notices")
+	ids := make([]string, len(sides))
+	for i, bind := range sides {
+		b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+		b.Select("id").From("notices")
+		bind(b)
+		f.narrow(b)
+		if err := f.page(b); err != nil {
+			return "", nil, err
+		}
+		ids[i] = "SELECT id FROM (" + outer.Var(b.Limit(limit)) + ") AS side" + strconv.Itoa(i)
+	}
+	outer.Where("id IN (" + strings.Join(ids, " UNION ") + ")")
+	f.order(outer)
+	query, args := outer.Limit(limit).Build()
+	return query, args, nil
+}
+
 func (f Filter) narrow(b *sqlbuilder.SelectBuilder) {
 	if len(f.Lives) > 0 {
 		b.Where(b.In("life", sqlbuilder.List(f.Lives)))
@@ -181,8 +210,9 @@ func (f Filter) narrow(b *sqlbuilder.SelectBuilder) {
 	}
 }
 
-// What lists are sorted by; the words of the indexes notices_inbox,
-// notices_proposed and notices_issued. What has no due time comes last.
+// What lists are sorted by: the words of the indexes notices_inbox,
+// notices_proposed, notices_issued and notices_created. What has no due time
+// comes last.
 const (
 	dueKey     = `coalesce(due_at, 4611686018427387904)`
 	createdKey = `created_at`
@@ -191,19 +221,28 @@ const (
 
 // page sets the order of a list, and its beginning.
 func (f Filter) page(b *sqlbuilder.SelectBuilder) error {
-	key, order, after := createdKey, " DESC", " < "
-	if f.ByDueTime {
-		key, order, after = dueKey, "", " > "
-	}
-	b.OrderBy(key+order, "id"+order)
+	f.order(b)
 	if f.Cursor == "" {
 		return nil
 	}
 	m, err := db.ParseMark(f.Cursor)
-	if err == nil {
-		b.Where("(" + key + ", id)" + after + "(" + b.Var(m.Key) + ", " + b.Var(m.ID) + ")")
+	if err != nil {
+		return err
 	}
-	return err
+	key, after := createdKey, " < "
+	if f.ByDueTime {
+		key, after = dueKey, " > "
+	}
+	b.Where("(" + key + ", id)" + after + "(" + b.Var(m.Key) + ", " + b.Var(m.ID) + ")")
+	return nil
+}
+
+func (f Filter) order(b *sqlbuilder.SelectBuilder) {
+	if f.ByDueTime {
+		b.OrderBy(dueKey, "id")
+	} else {
+		b.OrderBy(createdKey+" DESC", "id DESC")
+	}
 }
 
 // mark is where a page ends whose last notice is n.
