@@ -57,99 +57,100 @@ func (t *table) fill(code uint32, length int, symbol byte) {
 	}
 }
 
-// extend returns the value that size bits stand for. T.81, F.2.2.1.
+// extend returns the value that size bits, at least one, stand for. T.81,
+// F.2.2.1.
 func extend(v int32, size int) int32 {
-	if v < 1<<(size-1) {
-		return v - 1<<size + 1
+	below := (v - 1<<((size-1)&31)) >> 31 // all ones for those that begin with 0
+	return v + below&(1-1<<(size&31))
+}
+
+// long decodes the next symbol of which no table knows the beginning, and tells
+// its length. It is for codes longer than peek bits, and for none at all.
+func (t *table) long(acc uint64) (symbol byte, length int) {
+	v := uint32(acc >> 48)
+	for l := 1; l <= 16; l++ {
+		if v < t.limit[l] {
+			return t.symbols[uint8(int32(v>>(16-l))+t.offset[l])], l //nolint:gosec // below 256 by construction
+		}
 	}
-	return v
+	return 0, 16 // no such code
 }
 
 // bits are the bits of a scan: the next one is the highest of acc. Behind the
-// end, or before a marker, come zeros without end; pad counts them.
+// end, or before a marker, come zeros without end; pad counts them. The loops
+// that cost time hold acc and n in variables of their own.
 type bits struct {
 	acc uint64
 	n   int // valid bits in acc
 	pad int // zeros among them, at most
 }
 
-func (d *Decoder) resetBits() { d.bits = bits{} }
-
 // short reports whether bits were used that the file does not have.
 func (b *bits) short() bool { return b.pad > b.n }
 
-// fill brings n to more than 32.
-func (d *Decoder) fill(b *bits) {
+// refill brings n to more than 32.
+func (d *Decoder) refill(acc uint64, n int) (_ uint64, _ int) {
 	if d.pos+4 <= len(d.data) {
 		v := binary.BigEndian.Uint32(d.data[d.pos:])
 		if x := ^v; (x-0x01010101)&v&0x80808080 == 0 { // no byte is 0xff
-			b.acc |= uint64(v) << (32 - b.n)
-			b.n += 32
 			d.pos += 4
-			return
+			return acc | uint64(v)<<((32-n)&63), n + 32
 		}
 	}
-	d.fillSlowly(b)
+	return d.refillSlowly(acc, n)
 }
 
-func (d *Decoder) fillSlowly(b *bits) {
-	for b.n <= 48 {
+func (d *Decoder) refillSlowly(acc uint64, n int) (_ uint64, _ int) {
+	for n <= 48 {
 		var v byte
-		if d.pos < len(d.data) {
-			v = d.data[d.pos]
-			if v != 0xff {
-				d.pos++
-			} else if d.pos+1 < len(d.data) && d.data[d.pos+1] == 0 {
-				d.pos += 2
-			} else {
-				v = 0
-				b.pad += 8
-			}
-		} else {
-			b.pad += 8
+		switch rest := d.data[min(d.pos, len(d.data)):]; {
+		case len(rest) > 0 && rest[0] != 0xff:
+			v = rest[0]
+			d.pos++
+		case len(rest) > 1 && rest[1] == 0:
+			v = 0xff
+			d.pos += 2
+		default:
+			d.bits.pad += 8
 		}
-		b.acc |= uint64(v) << (56 - b.n)
-		b.n += 8
+		acc |= uint64(v) << ((56 - n) & 63)
+		n += 8
 	}
+	return acc, n
 }
 
-// symbol decodes the next symbol; there are at least 16 bits.
-func (b *bits) symbol(t *table) byte {
-	if e := t.quick[b.acc>>(64-peek)]; e != 0 && e&0x80 == 0 {
-		l := int(e & 31)
-		b.acc <<= l
-		b.n -= l
-		return byte(e >> 8) //nolint:gosec // the second of four bytes
+// symbol decodes the next symbol and makes sure of 16 more bits.
+func (d *Decoder) symbol(t *table) byte {
+	b := &d.bits
+	if b.n <= 32 {
+		b.acc, b.n = d.refill(b.acc, b.n)
 	}
-	return b.longSymbol(t)
+	e := t.quick[b.acc>>(64-peek)]
+	symbol, l := byte(e>>8), int(e&31) //nolint:gosec // the second of four bytes
+	if e == 0 {
+		symbol, l = t.long(b.acc)
+	} else if e&0x80 != 0 {
+		l -= int(symbol & 15) // the value too is known, but not wanted here
+	}
+	b.acc <<= l & 63
+	b.n -= l
+	return symbol
 }
 
-func (b *bits) longSymbol(t *table) byte {
-	v := uint32(b.acc >> 48)
-	for l := 1; l <= 16; l++ {
-		if v < t.limit[l] {
-			b.acc <<= l
-			b.n -= l
-			return t.symbols[uint8(int32(v>>(16-l))+t.offset[l])] //nolint:gosec // below 256 by construction
-		}
-	}
-	b.acc <<= 16 // no such code
-	b.n -= 16
-	return 0
-}
-
-// take returns the next bits, at most 16.
+// take returns the next bits, at most 16; they must be there.
 func (b *bits) take(size int) int32 {
 	v := int32(b.acc >> (64 - size)) //nolint:gosec // at most 16 bits
-	b.acc <<= size
+	b.acc <<= size & 63
 	b.n -= size
 	return v
 }
 
-// value returns the value that the next bits stand for.
-func (b *bits) value(size int) int32 {
+// difference reads by how much the first coefficient differs from the last
+// one's.
+func (d *Decoder) difference(t *table) int32 {
+	size := int(d.symbol(t) & 15)
 	if size == 0 {
 		return 0
 	}
-	return extend(b.take(size), size)
+	return extend(d.bits.take(size), size)
 }

@@ -27,26 +27,22 @@ func (c *component) at(bx, by int) *[64]int16 {
 }
 
 func (d *Decoder) dcFirst(c *component, bx, by, low int) {
-	b := &d.bits
-	if b.n <= 32 {
-		d.fill(b)
-	}
-	size := int(b.symbol1(&d.dcs[c.dcTable]) & 15)
-	if b.n <= 32 {
-		d.fill(b)
-	}
-	c.dc += b.value(size)
+	c.dc += d.difference(&d.dcs[c.dcTable])
 	if c.wanted {
 		c.at(bx, by)[0] = int16(c.dc << low) //nolint:gosec // cut as in other decoders
 	}
 }
 
-func (d *Decoder) dcRefine(c *component, bx, by, low int) {
-	b := &d.bits
-	if b.n <= 32 {
-		d.fill(b)
+// bit returns the next bit.
+func (d *Decoder) bit() bool {
+	if d.bits.n <= 32 {
+		d.bits.acc, d.bits.n = d.refill(d.bits.acc, d.bits.n)
 	}
-	if b.take(1) != 0 && c.wanted {
+	return d.bits.take(1) != 0
+}
+
+func (d *Decoder) dcRefine(c *component, bx, by, low int) {
+	if d.bit() && c.wanted {
 		c.at(bx, by)[0] |= 1 << low
 	}
 }
@@ -56,63 +52,65 @@ func (d *Decoder) acFirst(c *component, block *[64]int16, h *scanHeader) {
 		d.eobRun--
 		return
 	}
-	b := d.bits
 	t := &d.acs[c.acTable]
+	acc, n := d.bits.acc, d.bits.n
 	for k := h.first; k <= h.last; k++ {
-		if b.n <= 32 {
-			d.fill(&b)
+		if n <= 32 {
+			acc, n = d.refill(acc, n)
 		}
-		e := t.quick[b.acc>>(64-peek)]
+		e := t.quick[acc>>(64-peek)]
+		l := int(e & 31)
 		if e&0x80 != 0 {
-			l := int(e & 31)
-			b.acc <<= l
-			b.n -= l
+			acc <<= l & 63
+			n -= l
 			k += int(e>>12) & 15
 			block[zigzag[k]&63] = int16(int32(e) >> 16 << h.low) //nolint:gosec // the upper half is signed
 			continue
 		}
-		rs := b.symbol(t)
+		rs := byte(e >> 8) //nolint:gosec // the second of four bytes
+		if e == 0 {
+			rs, l = t.long(acc)
+		}
+		acc <<= l & 63
+		n -= l
 		run, size := int(rs>>4), int(rs&15)
 		if size == 0 {
 			if run != 15 {
-				d.eobRun = 1<<run - 1
-				if run > 0 {
-					d.eobRun += int(b.take(run))
-				}
+				d.eobRun = 1<<run - 1 + int(acc>>(64-run)) //nolint:gosec // at most 14 bits
+				acc <<= run
+				n -= run
 				break
 			}
 			k += 15
 			continue
 		}
 		k += run
-		block[zigzag[k]&63] = int16(b.value(size) << h.low) //nolint:gosec // cut as in other decoders
+		block[zigzag[k]&63] = int16(extend(int32(acc>>((64-size)&63)), size) << h.low) //nolint:gosec // cut as in other decoders
+		acc <<= size & 63
+		n -= size
 	}
-	d.bits = b
+	d.bits.acc, d.bits.n = acc, n
 }
 
 // acRefine brings one bit more to what is not zero, and new ones of 1 or -1.
 // T.81, G.1.2.3.
 func (d *Decoder) acRefine(c *component, block *[64]int16, h *scanHeader) {
-	b := &d.bits
 	k := h.first
 	if d.eobRun == 0 {
 		for ; k <= h.last; k++ {
-			if b.n <= 32 {
-				d.fill(b)
-			}
-			rs := b.symbol1(&d.acs[c.acTable])
+			rs := d.symbol(&d.acs[c.acTable])
 			run, size := int(rs>>4), int(rs&15)
 			var v int16
 			switch {
 			case size != 0:
 				v = -1 << h.low
-				if b.take(1) != 0 {
+				if d.bits.take(1) != 0 {
 					v = 1 << h.low
 				}
 			case run != 15:
 				d.eobRun = 1 << run
 				if run > 0 {
-					d.eobRun += int(b.take(run))
+					d.eobRun += int(d.bits.take(run))
 				}
 			}
 			if d.eobRun > 0 {
@@ -133,7 +131,6 @@ func (d *Decoder) acRefine(c *component, block *[64]int16, h *scanHeader) {
 // refine goes over run zeros, or to the end if run is -1, and refines what lies
 // between. It returns where it came to.
 func (d *Decoder) refine(block *[64]int16, k int, h *scanHeader, run int) int {
-	b := &d.bits
 	for ; k <= h.last; k++ {
 		p := &block[zigzag[k]&63]
 		if *p == 0 {
@@ -143,10 +140,7 @@ func (d *Decoder) refine(block *[64]int16, k int, h *scanHeader, run int) int {
 			run--
 			continue
 		}
-		if b.n <= 32 {
-			d.fill(b)
-		}
-		if b.take(1) != 0 && *p>>h.low&1 == 0 {
+		if d.bit() && *p>>h.low&1 == 0 {
 			if *p > 0 {
 				*p += 1 << h.low
 			} else {

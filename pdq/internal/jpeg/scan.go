@@ -139,7 +139,7 @@ func (d *Decoder) walk(h *scanHeader, block blockFunc) {
 
 // restart forgets what blocks leave to the next.
 func (d *Decoder) restart(h *scanHeader) {
-	d.resetBits()
+	d.bits = bits{}
 	d.eobRun = 0
 	for _, c := range h.components {
 		c.dc = 0
@@ -173,56 +173,52 @@ func (d *Decoder) resync(expected byte) bool {
 
 // baseline reads a whole block and keeps the wanted pixels.
 func (d *Decoder) baseline(c *component, bx, by int) {
-	if !c.wanted {
-		d.skip(c)
-		return
-	}
-	b := d.bits
-	if b.n <= 32 {
-		d.fill(&b)
-	}
-	size := int(b.symbol1(&d.dcs[c.dcTable]) & 15)
-	if b.n <= 32 {
-		d.fill(&b)
-	}
-	c.dc += b.value(size)
-	if !c.needs(bx, by) {
-		d.bits = b
-		d.skipAC(c)
+	c.dc += d.difference(&d.dcs[c.dcTable])
+	t := &d.acs[c.acTable]
+	if !c.wanted || !c.needs(bx, by) {
+		d.skipAC(t)
 		return
 	}
 	q := &d.quants[c.quant]
 	block := &d.block
 	last := 0
-	t := &d.acs[c.acTable].quick
+	acc, n := d.bits.acc, d.bits.n
 	for k := 1; k < 64; k++ {
-		if b.n <= 32 {
-			d.fill(&b)
+		if n <= 32 {
+			acc, n = d.refill(acc, n)
 		}
-		e := t[b.acc>>(64-peek)]
+		e := t.quick[acc>>(64-peek)]
+		l := int(e & 31)
 		if e&0x80 != 0 {
-			l := int(e & 31)
-			b.acc <<= l
-			b.n -= l
+			acc <<= l & 63
+			n -= l
 			k += int(e>>12) & 15
 			block[zigzag[k]&63] = coefficient(int32(e)>>16, int32(q[k&63])) //nolint:gosec // the upper half is signed
 			last = k
 			continue
 		}
-		rs := b.symbol(&d.acs[c.acTable])
-		run, size := int(rs>>4), int(rs&15)
+		rs := byte(e >> 8) //nolint:gosec // the second of four bytes
+		if e == 0 {
+			rs, l = t.long(acc)
+		}
+		acc <<= l & 63
+		n -= l
+		size := int(rs & 15)
 		if size == 0 {
-			if run != 15 {
+			if rs != 0xf0 {
 				break
 			}
 			k += 15
 			continue
 		}
-		k += run
-		block[zigzag[k]&63] = coefficient(b.value(size), int32(q[k&63]))
+		k += int(rs >> 4)
+		v := extend(int32(acc>>((64-size)&63)), size) //nolint:gosec // at most 15 bits
+		acc <<= size & 63
+		n -= size
+		block[zigzag[k]&63] = coefficient(v, int32(q[k&63]))
 		last = k
 	}
-	d.bits = b
+	d.bits.acc, d.bits.n = acc, n
 	dc := coefficient(c.dc, int32(q[0]))
 	if last == 0 {
 		c.flat(dc, bx, by)
@@ -233,64 +229,28 @@ func (d *Decoder) baseline(c *component, bx, by int) {
 	*block = [64]int32{}
 }
 
-// skip reads over a block.
-func (d *Decoder) skip(c *component) {
-	b := &d.bits
-	if b.n <= 32 {
-		d.fill(b)
-	}
-	size := int(b.symbol1(&d.dcs[c.dcTable]) & 15)
-	if b.n <= 32 {
-		d.fill(b)
-	}
-	if size > 0 {
-		b.take(size)
-	}
-	d.skipAC(c)
-}
-
 // skipAC reads over the rest of a block.
-func (d *Decoder) skipAC(c *component) {
-	b := d.bits
-	t := &d.acs[c.acTable].quick
+func (d *Decoder) skipAC(t *table) {
+	acc, n := d.bits.acc, d.bits.n
 	for k := 1; k < 64; k++ {
-		if b.n <= 32 {
-			d.fill(&b)
+		if n <= 32 {
+			acc, n = d.refill(acc, n)
 		}
-		e := t[b.acc>>(64-peek)]
-		if e&0x80 != 0 {
-			l := int(e & 31)
-			b.acc <<= l
-			b.n -= l
-			k += int(e>>12) & 15
-			continue
+		e := t.quick[acc>>(64-peek)]
+		l := int(e & 31)
+		rs := byte(e >> 8) //nolint:gosec // the second of four bytes
+		if e == 0 {
+			rs, l = t.long(acc)
 		}
-		rs := b.symbol(&d.acs[c.acTable])
-		size := int(rs & 15)
-		if size == 0 {
-			if rs != 0xf0 {
-				break
-			}
-			k += 15
-			continue
+		if e&0x80 == 0 {
+			l += int(rs & 15)
+		}
+		acc <<= l & 63
+		n -= l
+		if rs&15 == 0 && rs != 0xf0 {
+			break
 		}
 		k += int(rs >> 4)
-		b.take(size)
 	}
-	d.bits = b
-}
-
-// symbol1 is symbol for tables whose quick entries may hold the value too.
-func (b *bits) symbol1(t *table) byte {
-	e := t.quick[b.acc>>(64-peek)]
-	if e == 0 {
-		return b.longSymbol(t)
-	}
-	l := int(e & 31)
-	if e&0x80 != 0 {
-		l -= int(e>>8) & 15
-	}
-	b.acc <<= l
-	b.n -= l
-	return byte(e >> 8) //nolint:gosec // the second of four bytes
+	d.bits.acc, d.bits.n = acc, n
 }
