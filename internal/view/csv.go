@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,9 @@ func (f Figures) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	from, to := f.From, f.At
 	row := func(figure, part, value string) {
+		if part != "" && strings.ContainsRune("=+-@\t\r", rune(part[0])) {
+			part = "'" + part // an organisation's name, which a spreadsheet would run as a formula
+		}
 		_ = c.Write([]string{figure, part, stamp(from), stamp(to), value}) // Error says it below
 	}
 	count := func(figure, part string, n int) { row(figure, part, strconv.Itoa(n)) }

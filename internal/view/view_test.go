@@ -247,3 +247,22 @@ func TestAnEmptyInstanceHasNoFigures(t *testing.T) {
 		}
 	})
 }
+
+func TestNoCellOfTheFiguresIsAFormula(t *testing.T) {
+	var b strings.Builder
+	f := view.Figures{Platforms: []view.Platform{{Name: `=HYPERLINK("https://a.example")`}, {Name: "@a"}, {Name: "Berkas"}}}
+	if err := f.WriteCSV(&b); err != nil {
+		t.Fatal(err)
+	}
+	records, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		for _, cell := range r {
+			if strings.HasPrefix(cell, "=") || strings.HasPrefix(cell, "@") {
+				t.Errorf("a spreadsheet runs %q", cell)
+			}
+		}
+	}
+}
