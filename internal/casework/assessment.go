@@ -240,6 +240,9 @@ func (a Assessment) Complete() error {
 		ask(found.Actual != "", at+"/actual", string(p))
 		ask(said(found.Reasons), at+"/reasons", string(p))
 	}
+	if a.Measure == string(policy.Referral) || a.Measure == string(policy.RemovalOrder) {
+		ask(len(a.Functions) > 0, "/functions", "functions") // notes/schema/notice.json, functions
+	}
 	a.askFacts(ask)
 	return c.Err()
 }

@@ -14,6 +14,7 @@ import (
 func whole() Assessment {
 	a := Assessment{
 		Measure: string(policy.RemovalOrder), Public: notes.Yes, Tier: notes.TierPromotional, Listed: notes.Listed{Class: notes.ListNone},
+		Functions: []notes.Function{notes.FunctionPropaganda},
 		Necessity: notes.Necessity{Tried: []notes.Measure{{Measure: "label", Outcome: "not enough"}}},
 		Scope:     notes.Scope{Territories: []string{"ID"}},
 		Reasons:   notes.Text{Binding: "id", Texts: map[string]string{"id": "Alasan."}},
@@ -63,6 +64,7 @@ func TestEachMissingAnswerIsNamedWhereItBelongs(t *testing.T) {
 		"/measure":                   func(a *Assessment) { a.Measure = "" },
 		"/public":                    func(a *Assessment) { a.Public = "" },
 		"/tier":                      func(a *Assessment) { a.Tier = "" },
+		"/functions":                 func(a *Assessment) { a.Functions = nil },
 		"/grounds/3/met":             func(a *Assessment) { a.Grounds = append(a.Grounds[:3:3], a.Grounds[4:]...) },
 		"/grounds/2/reasons":         func(a *Assessment) { a.Grounds[2].Reasons = "  " },
 		"/purpose_tests/1/claimed":   func(a *Assessment) { a.PurposeTests[1].Claimed = "" },

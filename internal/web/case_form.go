@@ -108,7 +108,7 @@ func (f assessForm) assessment(territory, lang string) casework.Assessment {
 			Reasons: strings.TrimSpace(cmp.Or(strings.TrimSpace(t.Reasons), f.WhyAll)),
 		})
 	}
-	for _, x := range f.Functions {
+	for _, x := range filled(f.Functions) {
 		a.Functions = append(a.Functions, notes.Function(x))
 	}
 	for _, x := range f.Audience {
@@ -231,7 +231,9 @@ func answersIn(a casework.Assessment) (n int, missing []*fault.Error) {
 		case strings.HasPrefix(at, "/listed"), strings.HasPrefix(at, "/scope"), strings.HasPrefix(at, "/necessity"):
 			at = at[:1+strings.IndexByte(at[1:]+"/", '/')]
 		}
-		open[at] = true
+		if at != "/functions" { // asked for a notice alone, and not among the questions of all
+			open[at] = true
+		}
 		if !slices.ContainsFunc(missing, func(m *fault.Error) bool { return m.Code == p.Code }) {
 			missing = append(missing, p)
 		}
@@ -271,9 +273,6 @@ func (f assessForm) draftInput(c casework.View, pack policy.Pack, zone *time.Loc
 			faults.Add("/deadline_minutes", "triage.unanswered.deadline")
 		}
 		in.DeadlineMinutes = minutes
-	}
-	if len(f.Functions) == 0 { // the signed document has at least one
-		faults.Add("/functions", "triage.unanswered.functions")
 	}
 	if in.Withhold != "" {
 		day, err := time.ParseInLocation(time.DateOnly, f.WithholdUntil, zone)

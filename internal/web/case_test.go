@@ -181,6 +181,7 @@ func TestTheFormSaysHowFarItHasCome(t *testing.T) {
 		{url.Values{}, []string{"0 / 23", "Choose the proposed action."}},
 		{with(complete("removal-order"), "deadline", ""), []string{"23 / 23", "Choose the answer clock.", "Add evidence"}},
 		{with(complete("removal-order"), "p-art", "yes"), []string{"23 / 23", "Add evidence"}},
+		{with(complete("removal-order"), "function", ""), []string{"23 / 23", "Choose at least one function."}},
 		{with(complete("referral"), "p-art", ""), []string{"22 / 23", "Answer purpose test P4"}},
 		{url.Values{"measure": {"none"}}, []string{"Close the case", "Choose the reason for closing."}},
 	} {
