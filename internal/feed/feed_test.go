@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -237,6 +238,28 @@ func TestPagesOfTheFeedRepeatAndLeaveOutNothing(t *testing.T) {
 		of, err := feed.Of(t.Context(), d, "case", "1", 4)
 		if err != nil || len(of) != 4 || of[0].Seq != 2 || of[3].Seq != 8 {
 			t.Errorf("of one object came %v: %v", of, err)
+		}
+	})
+}
+
+// A row that somebody broke by SQL stops the order, and says which it is.
+func TestAnUnreadableAudienceNamesItsEntry(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := start(d)
+		record(t, d, f, feed.Event{Kind: "a.done", Object: "case", ObjectID: "1"})
+		var id string
+		err := d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+			if id, err = db.Value[string](ctx, tx, `SELECT id FROM feed_pending`); err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `UPDATE feed_pending SET audience = 'nobody'`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Drain(t.Context()); err == nil || !strings.Contains(err.Error(), id) {
+			t.Errorf("the order stops with %v, want the entry %s named", err, id)
 		}
 	})
 }

@@ -270,5 +270,8 @@ func scanPending(row db.Row) (Entry, error) {
 		return e, err
 	}
 	e.Data = json.RawMessage(data)
-	return e, json.Unmarshal([]byte(audience), &e.Audience)
+	if err := json.Unmarshal([]byte(audience), &e.Audience); err != nil {
+		return e, fmt.Errorf("audience of entry %s (%s): %w", e.ID, e.Kind, err) // so that somebody can mend the row
+	}
+	return e, nil
 }
