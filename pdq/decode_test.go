@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -204,6 +205,30 @@ func TestPartialIsSaid(t *testing.T) {
 	}
 	if d := pdq.Distance(whole.Hash, cut.Hash); d == 0 || d > 100 {
 		t.Errorf("nine tenths of the file are %d bits from all of it", d)
+	}
+}
+
+// TestALargePhotoTakesLittleMemory: what a Hasher takes for a baseline JPEG does
+// not grow with its size, and the next picture takes nothing more.
+func TestALargePhotoTakesLittleMemory(t *testing.T) {
+	data := synthetic.JPEG(2400, 1800)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var h pdq.Hasher
+	if _, err := h.Decode(data); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 2<<20 {
+		t.Errorf("%d bytes", taken)
+	}
+	runtime.ReadMemStats(&before)
+	if _, err := h.Decode(data); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 4<<10 {
+		t.Errorf("%d bytes the second time", taken)
 	}
 }
 

@@ -32,6 +32,36 @@
 // Transparency and the orientation noted in a file do not count, as in the
 // reference.
 //
+// # Files
+//
+// JPEG is read by a decoder of the package's own: the luminance of the pixels
+// that are hashed and nothing else, whether baseline or progressive, grey, YCbCr,
+// RGB, CMYK or YCCK. Its luminance is that of libjpeg to the bit, but the
+// reference makes red, green and blue of it and luminance again, so that hashes
+// of JPEG files can differ by a bit or two (mean 0.2 on the reference's
+// photographs; their rule allows 10). Arithmetic coding, lossless files and more
+// than 8 bits a sample are refused as [Unsupported].
+//
+// PNG, GIF (the first frame), WebP (the first frame) and BMP are read whole by
+// the decoders of the standard library and golang.org/x/image. Of 16 bits a
+// sample the upper 8 count.
+//
+// # Untrusted files
+//
+// No input makes the package panic. The size in a file's header is checked
+// against [Hasher.MaxPixels] before memory is taken for pixels; a progressive
+// JPEG then takes 2 bytes a pixel, a PNG at most 8, a baseline JPEG of any size
+// less than two megabytes. A JPEG file that ends early or is damaged inside is
+// hashed as far as it goes, and [Result.Partial] says so; whether such a hash is
+// kept is the caller's decision. A file of another format is refused whole.
+//
+// # Speed
+//
+// On amd64 processors with AVX2 the filter and the transforms run in assembly,
+// elsewhere in Go; the hashes are the same. The build tag purego leaves the
+// assembly out. Figures and how to repeat them are in docs/performance.md of the
+// repository; "tangkal bench hash" measures the machine at hand.
+//
 // Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing
 // Algorithm", Facebook 2019, in the repository facebook/ThreatExchange, and the
 // behaviour of the reference implementation there (pdq/cpp).

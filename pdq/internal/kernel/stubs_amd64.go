@@ -6,30 +6,48 @@ package kernel
 
 // lumaAVX2 is Luma24 and Luma32 for n pixels, a multiple of 8, whose groups of four lie step bytes apart.
 // It reads 16 bytes at each group.
+//
+//go:noescape
 func lumaAVX2(dst *float32, src *byte, n int, step int, masks *[96]byte, weights *[3]float32)
 
 // toColumns writes n columns, a multiple of 4, of 16 rows one after the other. The stride is in bytes.
+//
+//go:noescape
 func toColumns(dst *float32, src *float32, stride int, n int)
 
 // fromColumns undoes toColumns.
+//
+//go:noescape
 func fromColumns(dst *float32, src *float32, stride int, n int)
 
 // boxColumns runs a box along n columns of 16 values. Of its columns, fill are only added; grow outputs
 // follow with one more column each, move outputs with the full box, shrink outputs with one column less each.
 // ones holds 1 and, where exact is not 0, the reciprocal of the full size.
+//
+//go:noescape
 func boxColumns(dst *float32, src *float32, fill int, grow int, move int, shrink int, exact int, ones *[2]float32)
 
 // boxStepMul adds in to n sums, a multiple of 8, and subtracts old; out is the sum times factor.
+//
+//go:noescape
 func boxStepMul(sum *float32, in *float32, old *float32, out *float32, n int, factor float32)
 
 // boxStepDiv adds in to n sums, a multiple of 8, and subtracts old; out is the sum divided by factor.
+//
+//go:noescape
 func boxStepDiv(sum *float32, in *float32, old *float32, out *float32, n int, factor float32)
 
 // gradientsAVX2 is Gradients. The constants are 100 and 255 as float32, seven words of ones and one of zeros.
+//
+//go:noescape
 func gradientsAVX2(a *[4096]float32, constants *[10]uint32) int
 
 // dctAVX2 is DCT; t holds what is between the two products.
+//
+//go:noescape
 func dctAVX2(b *[256]float32, a *[4096]float32, t *[1024]float32, cosines *[1024]float32, cosinesT *[1024]float32)
 
 // idctAVX2 is IDCT.
+//
+//go:noescape
 func idctAVX2(dst *[64]byte, src *[64]int32, constants *[120]int32)

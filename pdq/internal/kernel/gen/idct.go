@@ -29,6 +29,7 @@ const (
 // idct: eight columns side by side, then eight rows side by side.
 func idct() {
 	TEXT("idctAVX2", NOSPLIT, "func(dst *[64]byte, src *[64]int32, constants *[120]int32)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("idctAVX2 is IDCT.")
 	dst, src, constants := pointer("dst"), pointer("src"), pointer("constants")
 	by := func(k int) operand.Mem { return mem(constants, 32*k) }

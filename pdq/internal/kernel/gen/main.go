@@ -49,6 +49,7 @@ func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.
 // the bytes of one colour into the low bytes of eight words.
 func luma() {
 	TEXT("lumaAVX2", NOSPLIT, "func(dst *float32, src *byte, n, step int, masks *[96]byte, weights *[3]float32)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("lumaAVX2 is Luma24 and Luma32 for n pixels, a multiple of 8, whose groups of four lie step bytes apart.",
 		"It reads 16 bytes at each group.")
 	dst, src, n, step := pointer("dst"), pointer("src"), pointer("n"), pointer("step")
@@ -101,6 +102,7 @@ func quarter(v [4]reg.VecVirtual) (w [4]reg.VecVirtual) {
 // of a row and four of the row four below.
 func toColumns() {
 	TEXT("toColumns", NOSPLIT, "func(dst, src *float32, stride, n int)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("toColumns writes n columns, a multiple of 4, of 16 rows one after the other. The stride is in bytes.")
 	dst, src, stride, n := pointer("dst"), pointer("src"), pointer("stride"), pointer("n")
 	rows := rowPointers(src, stride)
@@ -151,6 +153,7 @@ func rowAt(p, stride reg.GPVirtual, i int) operand.Mem {
 
 func fromColumns() {
 	TEXT("fromColumns", NOSPLIT, "func(dst, src *float32, stride, n int)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("fromColumns undoes toColumns.")
 	dst, src, stride, n := pointer("dst"), pointer("src"), pointer("stride"), pointer("n")
 	rows := rowPointers(dst, stride)
@@ -179,6 +182,7 @@ func fromColumns() {
 // fill, write while the box grows, move, write while it shrinks.
 func boxColumns() {
 	TEXT("boxColumns", NOSPLIT, "func(dst, src *float32, fill, grow, move, shrink int, exact int, ones *[2]float32)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("boxColumns runs a box along n columns of 16 values. Of its columns, fill are only added; grow outputs",
 		"follow with one more column each, move outputs with the full box, shrink outputs with one column less each.",
 		"ones holds 1 and, where exact is not 0, the reciprocal of the full size.")
@@ -231,6 +235,7 @@ func boxColumns() {
 
 func boxStep(name, what string, op func(...operand.Op)) {
 	TEXT(name, NOSPLIT, "func(sum, in, old, out *float32, n int, factor float32)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc(name + " adds in to n sums, a multiple of 8, and subtracts old; " + what + ".")
 	sum, in, old, out, n := pointer("sum"), pointer("in"), pointer("old"), pointer("out"), pointer("n")
 	factor := YMM()
@@ -259,6 +264,7 @@ func boxStep(name, what string, op func(...operand.Op)) {
 // only seven.
 func gradients() {
 	TEXT("gradientsAVX2", NOSPLIT, "func(a *[4096]float32, constants *[10]uint32) int")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("gradientsAVX2 is Gradients. The constants are 100 and 255 as float32, seven words of ones and one of zeros.")
 	a, constants := pointer("a"), pointer("constants")
 	hundred, range255, mask, total := YMM(), YMM(), YMM(), YMM()
@@ -314,6 +320,7 @@ func gradients() {
 // one, four rows at once. Each sum adds its 64 products in order.
 func dct() {
 	TEXT("dctAVX2", NOSPLIT, "func(b *[256]float32, a *[4096]float32, t, cosines, cosinesT *[1024]float32)")
+	Pragma("noescape") // the caller keeps its buffers on the stack
 	Doc("dctAVX2 is DCT; t holds what is between the two products.")
 	b, a, d, dt := pointer("b"), pointer("a"), pointer("cosines"), pointer("cosinesT")
 	from := pointer("t")
