@@ -190,7 +190,7 @@ func BenchmarkPlans(b *testing.B) {
 		} {
 			p := newPlan("", n, cuts)
 			b.Run(fmt.Sprintf("n=%d/bands=%d", n, len(p.bands)), func(b *testing.B) {
-				t := &segment{arena: newArena(), first: 1, lo: s.lo, hi: s.hi, sets: s.sets}
+				t := &segment{arena: newArena(1 << 30), first: 1, lo: s.lo, hi: s.hi, sets: s.sets}
 				t.n.Store(s.n.Load())
 				t.table = buildTable(t, p, runtime.GOMAXPROCS(0))
 				sc := new(scratch)

@@ -49,9 +49,9 @@ func (d *directory) append(b []byte) []byte {
 		if s.gaps {
 			gaps = 1
 		}
-		b = append(b, gaps, byte(len(s.bands)))
+		b = append(b, gaps, byte(len(s.bands))) //nolint:gosec // at most maxBands
 		for _, e := range s.bands {
-			b = append(b, byte(e.shift), byte(e.width), byte(e.group), byte(e.most))
+			b = append(b, byte(e.shift), byte(e.width), byte(e.group), byte(e.most)) //nolint:gosec // within a hash
 		}
 	}
 	return b
@@ -99,7 +99,7 @@ func parseSegment(b []byte) (s segmentEntry, rest []byte, err error) {
 	if n == 0 || n > maxEntries || dead > n || b[24] > 1 || bands > maxBands || len(b) < segmentBytes+bands*bandBytes {
 		return s, nil, corrupt("a segment of the directory makes no sense")
 	}
-	s = segmentEntry{first: ID(le.Uint64(b)), n: int(n), dead: int(dead), gaps: b[24] == 1}
+	s = segmentEntry{first: ID(le.Uint64(b)), n: int(n), dead: int(dead), gaps: b[24] == 1} //nolint:gosec // checked
 	b = b[segmentBytes:]
 	for range bands {
 		s.bands = append(s.bands, band{shift: int(b[0]), width: int(b[1]), group: int(b[2]), most: int(b[3])})

@@ -7,10 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapMemory returns at least size zeroed bytes on huge pages. Like the Go
-// runtime it gives up when there is no memory.
+// mapMemory returns size zeroed bytes on huge pages. Like the Go runtime it
+// gives up when there is no memory.
 func mapMemory(size int) []byte {
-	size = (size + offHeapFrom - 1) &^ (offHeapFrom - 1)
 	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		panic(fmt.Sprintf("hamming: no memory for %d bytes: %v", size, err))

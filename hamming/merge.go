@@ -28,23 +28,28 @@ func (x *Index) merge() {
 // mergeAll joins segments until there is nothing to join.
 func (x *Index) mergeAll() {
 	for {
-		v := x.view.Load()
-		from, to := x.mergeable(v.segments)
-		if from == to {
-			if x.settled(v) {
-				return
-			}
-			continue
-		}
-		old := v.segments[from:to]
-		next := join(old)
-		x.makeTable(next)
-		x.replace(old, next)
-		if size := sizeOf(old); size >= largeArena {
-			v, old = nil, nil
+		switch freed, settled := x.mergeOnce(); {
+		case settled:
+			return
+		case freed >= largeArena:
 			runtime.GC() // gives the memory of the old segments back now
 		}
 	}
+}
+
+// mergeOnce joins some segments, whose memory nobody needs any more, or
+// reports that there is nothing left to join.
+func (x *Index) mergeOnce() (freed int, settled bool) {
+	v := x.view.Load()
+	from, to := x.mergeable(v.segments)
+	if from == to {
+		return 0, x.settled(v)
+	}
+	old := v.segments[from:to]
+	next := join(old)
+	x.makeTable(next)
+	x.replace(old, next)
+	return sizeOf(old), false
 }
 
 // settled ends the merging unless the segments are no longer those of v.

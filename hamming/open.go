@@ -25,7 +25,7 @@ func Open(name string, c Config) (x *Index, mark uint64, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("hamming: open snapshot: %w", err)
 	}
-	a := newArena()
+	a := newArena(0)
 	runtime.AddCleanup(a, unmapMemory, data)
 	return open(&file{arena: a, data: data}, c)
 }
@@ -61,7 +61,7 @@ func mapSnapshot(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (f *file) segments(d *directory) (out []*segment, err error) {
 // segment maps one segment, whose sections are at the given places.
 func (f *file) segment(e *segmentEntry, places []int) (*segment, error) {
 	g := &guard{file: f, lo: places[0], hi: places[1], n: e.n}
-	s := &segment{arena: newArena(), file: f, first: e.first}
+	s := &segment{arena: newArena(4 * e.n), file: f, first: e.first}
 	s.lo = arrayAt[uint64](f, places[0], lineWordsOf(e.n))
 	s.hi = arrayAt[uint64](f, places[1], 2*e.n)
 	if err := f.check(places[2], 4*e.n); err != nil {

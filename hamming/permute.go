@@ -22,7 +22,7 @@ func drawPermutation(seed [32]byte) *permutation {
 	var to [256]byte
 	r := rand.New(rand.NewChaCha8(seed)) //nolint:gosec // the seed decides, and comes from crypto/rand
 	for i, v := range r.Perm(256) {
-		to[i] = byte(v)
+		to[i] = byte(v) //nolint:gosec // below 256
 	}
 	p, _ := newPermutation(to)
 	return p

@@ -1,7 +1,6 @@
 package hamming
 
 import (
-	"math/bits"
 	"slices"
 	"sync/atomic"
 )
@@ -28,6 +27,7 @@ type segment struct {
 }
 
 const (
+	entryBytes = 36 // of hash and sets
 	lineWords  = 8 // words of a line
 	perLine    = 4 // entries of a line
 	groupLines = 2 // lines that a scan takes at once
@@ -36,7 +36,7 @@ const (
 
 // newSegment makes room for limit entries, numbered from first on.
 func newSegment(first ID, limit int) *segment {
-	s := &segment{arena: newArena(), first: first}
+	s := &segment{arena: newArena(entryBytes * limit), first: first}
 	groups := (limit + inGroup - 1) / inGroup
 	s.lo = array[uint64](s.arena, groups*groupLines*lineWords)
 	s.hi = array[uint64](s.arena, 2*limit)
@@ -72,12 +72,6 @@ func (s *segment) add(w words, in Sets) {
 func (s *segment) words(i int) words {
 	l := i>>2<<3 | i&3
 	return words{s.lo[l], s.lo[l+perLine], s.hi[2*i], s.hi[2*i+1]}
-}
-
-// near returns the distance of the first 128 bits of entry i from q.
-func (s *segment) near(i int, q *words) int {
-	l := i>>2<<3 | i&3
-	return bits.OnesCount64(s.lo[l]^q[0]) + bits.OnesCount64(s.lo[l+perLine]^q[1])
 }
 
 // in returns the sets of entry i.

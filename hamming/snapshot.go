@@ -85,8 +85,8 @@ func (s *Snapshot) WriteFile(name string, mark uint64) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			_ = f.Close()
+			_ = os.Remove(f.Name()) // the first error says more
 			err = fmt.Errorf("hamming: write snapshot: %w", err)
 		}
 	}()
@@ -111,7 +111,7 @@ func syncDirectory(name string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	return d.Sync()
 }
 

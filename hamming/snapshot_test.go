@@ -68,7 +68,7 @@ func writtenSmall(t testing.TB) []byte {
 // it ends and every error is ErrCorrupt.
 func tryAll(t testing.TB, b []byte) (err error) {
 	t.Helper()
-	x, _, err := open(&file{arena: newArena(), data: b}, Config{})
+	x, _, err := open(&file{arena: newArena(0), data: b}, Config{})
 	if err == nil {
 		err = useAll(x)
 		x.Close()

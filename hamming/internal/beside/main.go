@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"flag"
@@ -78,18 +79,11 @@ func uniform(r *rand.Rand) (h hamming.Hash) {
 // writeBank writes the entries and returns queries: half of them planted at
 // distances 0 to 31 from an entry.
 func writeBank(r *rand.Rand, entries, queries int, name string) ([]hamming.Query, error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	w := bufio.NewWriter(f)
+	w := make([]byte, 0, entries*len(hamming.Hash{}))
 	var qs []hamming.Query
 	for i := range entries {
 		h := uniform(r)
-		if _, err := w.Write(h[:]); err != nil {
-			return nil, err
-		}
+		w = append(w, h[:]...)
 		if i%max(1, 2*entries/queries) == 0 {
 			near := h
 			for _, k := range r.Perm(256)[:len(qs)/2%32] {
@@ -98,7 +92,7 @@ func writeBank(r *rand.Rand, entries, queries int, name string) ([]hamming.Query
 			qs = append(qs, hamming.Query{Hash: near, Radius: hamming.MaxRadius}, hamming.Query{Hash: uniform(r), Radius: hamming.MaxRadius})
 		}
 	}
-	return qs, w.Flush()
+	return qs, os.WriteFile(name, w, 0o600)
 }
 
 func writeQueries(qs []hamming.Query, name string) error {
@@ -111,12 +105,11 @@ func writeQueries(qs []hamming.Query, name string) error {
 
 // build reads the bank back, so that both engines have it from there.
 func build(entries int, name string) (*hamming.Index, error) {
-	f, err := os.Open(name)
+	all, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	in := bufio.NewReader(f)
+	in := bytes.NewReader(all)
 	var broken error
 	x := hamming.Build(hamming.Config{}, entries, func(int) (h hamming.Hash, _ hamming.Sets) {
 		if broken == nil {
