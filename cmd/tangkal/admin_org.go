@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/tangkal/tangkal/internal/party"
 )
@@ -70,7 +69,7 @@ func (c *orgAddCmd) Run(sh *shell) error {
 			}
 			out.ID, out.Invitation = org.ID, invitation
 		} else {
-			org, err := o.desk.AddOrg(sh.ctx, o.by, c.party(), time.Now().UTC())
+			org, err := o.auth.AddParty(sh.ctx, o.by, c.party())
 			if err != nil {
 				return err
 			}
@@ -128,7 +127,7 @@ type orgDeactivateCmd struct {
 // Run ends an organisation's access.
 func (c *orgDeactivateCmd) Run(sh *shell) error {
 	return c.in(sh, c.As, func(o *office) error {
-		if err := o.desk.EndOrg(sh.ctx, o.by, c.Code, time.Now().UTC()); err != nil {
+		if err := o.auth.EndParty(sh.ctx, o.by, c.Code); err != nil {
 			return err
 		}
 		fmt.Fprintf(sh.stdout, "deactivated %s\n", c.Code)

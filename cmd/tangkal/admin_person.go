@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/report"
 )
 
 type personCmd struct {
@@ -150,7 +152,7 @@ func (c *unsealCmd) Run(sh *shell) error {
 		return err
 	}
 	return c.in(sh, c.As, func(o *office) error {
-		text, err := o.desk.OpenContact(sh.ctx, o.by, c.Ref, private, time.Now().UTC())
+		text, err := report.OpenContact(sh.ctx, report.ContactDeps{DB: o.db, Feed: o.feed, Clock: clock.System{}}, o.by, c.Ref, private)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/tangkal/tangkal/internal/admin"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
@@ -69,7 +68,7 @@ func (p place) open(ctx context.Context) (*db.DB, error) {
 type office struct {
 	db   *db.DB
 	auth *auth.Auth
-	desk admin.Desk
+	feed *feed.Feed
 	by   party.Actor
 }
 
@@ -96,7 +95,7 @@ func (p place) office(sh *shell, as string) (*office, error) {
 		return nil, err
 	}
 	f := feed.New(d, clock.System{}, sh.log)
-	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), desk: admin.Desk{DB: d, Feed: f}}
+	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), feed: f}
 	if as == "" {
 		return o, nil
 	}

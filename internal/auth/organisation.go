@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
 )
 
@@ -20,6 +21,28 @@ func (a *Auth) AddParty(ctx context.Context, by party.Actor, org party.Party) (p
 		return a.record(ctx, tx, by, "party.added", "party", string(org.ID), map[string]any{"kind": org.Kind, "code": org.Code}, now)
 	})
 	return org, err
+}
+
+// EndParty deactivates another organisation: its people are out at once, its
+// notices and answers stay.
+func (a *Auth) EndParty(ctx context.Context, by party.Actor, code string) error {
+	if err := May(by, PartyAdd, Object{What: "party"}); err != nil {
+		return err
+	}
+	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		org, err := party.ByCode(ctx, tx, code)
+		if err != nil {
+			return err
+		}
+		if org.ID == by.Party {
+			return fault.New(fault.Conflict, "auth.not-yourself")
+		}
+		org.Active = false
+		if err := party.Update(ctx, tx, org); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, "party.deactivated", "party", string(org.ID), map[string]any{"code": org.Code}, a.clock.Now())
+	})
 }
 
 // UpdateParty changes what an organisation says of itself.

@@ -82,7 +82,8 @@ const (
 	EventReceived = "report.received"
 	EventAdded    = "report.added" // material: locations, files, text
 	EventMessage  = "report.message"
-	EventOpened   = "report.file-opened" // audit only
+	EventOpened   = "report.file-opened"    // audit only
+	EventContact  = "report.contact-opened" // audit only
 	EventErased   = "report.erased"
 )
 

@@ -292,26 +292,6 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 	return receipt, nil
 }
 
-// Who can open a contact.
-const (
-	contactNone   = ""
-	contactHolder = "recipients" // only the holders of keys that are elsewhere
-	contactReport = "report"     // whoever may open the report's key
-)
-
-// sealContact seals how to reach the reporter to the recipients, or under the
-// report's key where there are none.
-func (r *Room) sealContact(in *intake, contact string) (sealed []byte, by string, err error) {
-	switch {
-	case contact == "":
-		return nil, contactNone, nil
-	case r.contact.Empty():
-		return vault.Seal(in.key, []byte(contact), aad(in.report, "contact")), contactReport, nil
-	}
-	sealed, err = vault.SealTo(r.contact, []byte(contact), aad(in.report, "contact"))
-	return sealed, contactHolder, err
-}
-
 // attach adds locations and files to a report that has so many of each, and
 // returns how many of its locations are new.
 func (r *Room) attach(ctx context.Context, tx *db.Tx, in *intake, locations []found, hasLocations, hasFiles int, now time.Time) (int, error) {
