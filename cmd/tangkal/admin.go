@@ -12,6 +12,7 @@ type adminCmd struct {
 	Person personCmd `cmd:"" help:"People."`
 	Key    keyCmd    `cmd:"" help:"API keys."`
 	Unseal unsealCmd `cmd:"" help:"Open a reporter's contact with a private key."`
+	Record recordCmd `cmd:"" help:"Check that the record of everything that happened is whole."`
 }
 
 // Help shows by example.

@@ -92,6 +92,7 @@ func TestTheHelpTeachesByExample(t *testing.T) {
 		"admin person invite --help": {"--role", "--as"},
 		"admin key add --help":       {"--scope", "--days"},
 		"admin unseal --help":        {"Example", "--identity"},
+		"admin record --help":        {"Example", "Exit code 1"},
 		"check-config --help":        {"Examples", "Exit code"},
 		"migrate --help":             {"Examples", "forward"},
 		"backup --help":              {"Examples", "The instance key is NOT"},
