@@ -172,6 +172,7 @@ func scanAll(k *benchBank, sc *scratch, at, batch int) error {
 		}
 	}
 	for j := range sc.looks {
+		sc.looks[j].sink = func(int, []Match) {}
 		sc.overflow = append(sc.overflow, &sc.looks[j])
 	}
 	for _, s := range k.x.view.Load().segments {

@@ -45,12 +45,13 @@ func (x *Index) Search(dst []Match, q Query) ([]Match, error) {
 const blockQueries = 64
 
 // SearchAll answers many queries, and calls found for each that has matches,
-// with its place in qs and the matches, which are good until found returns.
+// with its place in qs and the matches, which are good until found returns; for
+// one that has thousands several times, with some of them each.
 // Queries for which tables do not pay share scans, so that many together cost
 // less than each alone. It uses the caller's goroutine only; to use more,
 // divide qs.
 //
-// Errors: as Within; queries before the failing ones may have been answered.
+// Errors: as Within; some queries may have been answered.
 func (x *Index) SearchAll(qs []Query, found func(i int, m []Match)) error {
 	sc := scratches.Get().(*scratch) //nolint:errcheck // the pool holds nothing else
 	defer scratches.Put(sc)
@@ -61,13 +62,15 @@ func (x *Index) SearchAll(qs []Query, found func(i int, m []Match)) error {
 				return err
 			}
 		}
+		for i := range sc.looks {
+			sc.looks[i].sink, sc.looks[i].place = found, from+i
+		}
 		if err := x.searchAll(sc); err != nil {
 			return err
 		}
 		for i := range sc.looks {
-			if m := sc.looks[i].out; len(m) > 0 {
-				found(from+i, m)
-			}
+			sc.looks[i].flush()
+			sc.looks[i].sink = nil
 		}
 	}
 	return nil

@@ -9,7 +9,13 @@ type look struct {
 	in     Sets
 	limit  int // matches still wanted
 	out    []Match
+	sink   func(i int, m []Match) // that takes matches as they come, or nil
+	place  int                    // of the query, for the sink
 }
+
+// sinkMatches is the number of matches that are handed to a sink together: a
+// flood of them does not fill the memory.
+const sinkMatches = 4096
 
 // done reports that no more matches are wanted.
 func (l *look) done() bool { return l.limit == 0 }
@@ -22,7 +28,18 @@ func (l *look) found(s *segment, i, distance int) {
 		return
 	}
 	l.limit--
+	if len(l.out) == sinkMatches && l.sink != nil {
+		l.flush()
+	}
 	l.out = append(l.out, Match{ID: s.id(i), Distance: distance, Sets: in})
+}
+
+// flush hands the matches to the sink.
+func (l *look) flush() {
+	if len(l.out) > 0 {
+		l.sink(l.place, l.out)
+		l.out = l.out[:0]
+	}
 }
 
 // bucket is a run of postings that a query has to read.

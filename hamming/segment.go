@@ -28,9 +28,9 @@ type segment struct {
 
 const (
 	entryBytes = 36 // of hash and sets
-	lineWords  = 8 // words of a line
-	perLine    = 4 // entries of a line
-	groupLines = 2 // lines that a scan takes at once
+	lineWords  = 8  // words of a line
+	perLine    = 4  // entries of a line
+	groupLines = 2  // lines that a scan takes at once
 	inGroup    = perLine * groupLines
 )
 
