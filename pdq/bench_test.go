@@ -75,3 +75,28 @@ func BenchmarkJPEG(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFullResolution hashes every pixel of a large file.
+func BenchmarkFullResolution(b *testing.B) {
+	data := synthetic.JPEG(4000, 3000)
+	h := pdq.Hasher{FullResolution: true}
+	b.Run("size=4000x3000", func(b *testing.B) {
+		defer cpu(b)()
+		for b.Loop() {
+			if _, err := h.Decode(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkDistance(b *testing.B) {
+	x, y := pdq.Hash{1, 2, 3}, pdq.Hash{31: 7}
+	n := 0
+	for b.Loop() {
+		n += pdq.Distance(x, y)
+	}
+	if n == 0 {
+		b.Fatal("no distance")
+	}
+}
