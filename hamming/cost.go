@@ -9,7 +9,7 @@ const costPosting = 1000 // to read a posting and compare its group bits
 // caches, or from memory.
 func readCost(n int) int {
 	if n <= 2<<20 {
-		return 5_000
+		return 10_000
 	}
 	return 15_000
 }

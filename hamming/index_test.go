@@ -62,7 +62,7 @@ func TestTablesAreExactWithoutScans(t *testing.T) {
 					q := p.apply(queryNear(r, b, p.undo(s.words(r.IntN(n)))))
 					table := look{q: q, radius: radius, in: All, limit: -1}
 					at := s.table.plan.spread(radius)
-					postings, err := s.bounds(&table, sc, &at)
+					postings, err := s.bounds(&table, sc, &at, 1<<40)
 					if err != nil {
 						t.Fatal(err)
 					}

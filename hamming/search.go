@@ -97,12 +97,10 @@ func (s *segment) lookUp(l *look, sc *scratch, shared bool) (ok bool, err error)
 	t, n := s.table, s.len()
 	at := t.plan.spread(l.radius)
 	budget := scanCost(n, shared)
-	postings, err := s.bounds(l, sc, &at)
-	if err != nil {
+	most := budget / 4 / costPosting
+	postings, err := s.bounds(l, sc, &at, most)
+	if err != nil || postings > most {
 		return false, err
-	}
-	if postings*costPosting > budget/8 {
-		return false, nil
 	}
 	if err := s.gather(l, sc, postings); err != nil {
 		return false, err
@@ -114,9 +112,9 @@ func (s *segment) lookUp(l *look, sc *scratch, shared bool) (ok bool, err error)
 }
 
 // bounds reads the bounds of every bucket to look at and returns how many
-// postings they have. All reads are independent of each other, so that the
+// postings they have, or of the first bands if that is more than most. All reads are independent of each other, so that the
 // processor waits for many at once; the same holds for gather and verify.
-func (s *segment) bounds(l *look, sc *scratch, at *radii) (postings int, err error) {
+func (s *segment) bounds(l *look, sc *scratch, at *radii, most int) (postings int, err error) {
 	sc.buckets = sc.buckets[:0]
 	g := s.guard.Load()
 	for b := range s.table.bands {
@@ -135,7 +133,9 @@ func (s *segment) bounds(l *look, sc *scratch, at *radii) (postings int, err err
 				return 0, errBucket
 			}
 			sc.buckets = sc.buckets[:from+runs]
-			postings += n
+			if postings += n; postings > most {
+				return postings, nil
+			}
 		}
 		sc.ends[b] = len(sc.buckets)
 	}
