@@ -119,5 +119,8 @@ func TestReferencePictures(t *testing.T) {
 		}
 		n, sum, worst = n+1, sum+d, max(worst, d)
 	}
+	if sum > 2*n {
+		t.Errorf("%d JPEGs are %d bits off in all; at most 2 a picture wanted", n, sum)
+	}
 	t.Logf("%d JPEGs: mean distance %.2f, worst %d", n, float64(sum)/float64(n), worst)
 }
