@@ -11,10 +11,8 @@ import (
 // at which the matching rule of PDQ calls two pictures the same.
 const MaxRadius = 31
 
-// Hash is 256 bits. Which bit stands where does not matter to distances; for
-// [Index.Orientations] to be fast, bit k of byte k/8 (counted from its lowest)
-// should stand for row k/16 and column k%16 of the PDQ matrix, or all be
-// reversed, as in both of its usual spellings.
+// Hash is 256 bits. Which bit stands where does not matter, as long as it is the
+// same for all.
 type Hash [32]byte
 
 // ParseHash reads 64 hexadecimal digits, upper or lower case.

@@ -88,8 +88,8 @@ func newIndex(c Config) *Index {
 	return x
 }
 
-// Build returns an index of n entries, numbered 1 to n, at once: the way to
-// load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
+// Build returns an index of n entries, at most 2^31-1, numbered 1 to n, at once:
+// the way to load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
 // number and is not found.
 func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
 	if n == 0 {

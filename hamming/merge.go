@@ -1,7 +1,6 @@
 package hamming
 
 import (
-	"math"
 	"runtime"
 	"slices"
 )
@@ -72,7 +71,7 @@ func (x *Index) mergeable(segments []*segment) (from, to int) {
 	total := 0
 	for from = to; from > 0; from-- {
 		s := segments[from-1]
-		if from < to && s.live() > mergeRatio*total || s.guard.Load() != nil || span(segments[from-1:to]) > math.MaxUint32 {
+		if from < to && s.live() > mergeRatio*total || s.guard.Load() != nil || span(segments[from-1:to]) > maxEntries {
 			break
 		}
 		total += s.live()
