@@ -112,11 +112,9 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 		return p
 	}
 	e, ok := fault.As(err)
-	ref := ""
+	ref := logbook.Ref(ctx)
 	if !ok || e.Kind == fault.Internal || e.Kind == fault.Unavailable {
 		ref = logbook.Failed(ctx, s.Log, err)
-	} else {
-		ref = logbook.Ref(ctx)
 	}
 	if !ok || e.Kind == fault.Internal {
 		e = fault.New(fault.Internal, "fault.internal", "Ref", ref)

@@ -152,7 +152,8 @@ func (c sessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 
 // ahead is by how much the program's clock is ahead of the machine's.
 func (a *Auth) ahead() time.Duration {
-	return a.clock.Now().Sub(time.Now()) //nolint:forbidigo // the machine's time is what scs reckons by
+	machine := time.Now() //nolint:forbidigo // what scs reckons by
+	return a.clock.Now().Sub(machine)
 }
 
 // told is a time of the machine's clock as the program's tells it.

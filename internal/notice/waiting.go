@@ -65,7 +65,7 @@ func (r *Room) waiting(by party.Actor, row Row, sigs []Signature, event Event, a
 	}
 	if n.damage != nil { // it is listed, and cannot be signed
 		w.Why = n.damage
-		return w, nil
+		return w, nil //nolint:nilerr // the damage is what the list says of it
 	}
 	if w.Why == nil {
 		w.Why = r.locked(by, n, event)
