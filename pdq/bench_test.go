@@ -1,7 +1,9 @@
 package pdq_test
 
 import (
+	"bytes"
 	"fmt"
+	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -99,4 +101,23 @@ func BenchmarkDistance(b *testing.B) {
 	if n == 0 {
 		b.Fatal("no distance")
 	}
+}
+
+// BenchmarkPNG is from the bytes of a file to the hash; the decoder is that of
+// the standard library.
+func BenchmarkPNG(b *testing.B) {
+	var file bytes.Buffer
+	if err := png.Encode(&file, synthetic.Photo(1024, 768)); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("size=1024x768", func(b *testing.B) {
+		var h pdq.Hasher
+		b.SetBytes(int64(file.Len()))
+		defer cpu(b)()
+		for b.Loop() {
+			if _, err := h.Decode(file.Bytes()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -55,7 +55,7 @@ type Result struct {
 func (r *Result) Usable() bool { return r.Quality >= MinQuality }
 
 // Variants returns the hashes that the picture has in each [Orientation], by
-// computation on the spectrum and not on the picture: about three microseconds.
+// computation on the spectrum and not on the picture: under 20 microseconds.
 // Ask for all eight to find pictures that were turned or mirrored; keep one.
 func (r *Result) Variants() [8]Hash {
 	if r.spectrum == (spectrum{}) { // too small to be hashed
