@@ -546,17 +546,3 @@ func (r *Room) itemButtons(by party.Actor, n Notice, it Item) []Button {
 	}
 	return out
 }
-
-// An Awaiting counts what waits for the actor, for badges.
-type Awaiting struct {
-	Propose   int // drafts that came back, or wait for their signature
-	Approve   int
-	Issue     int
-	Confirm   int // deemed service that waits for a second person
-	Receive   int // of a platform: not yet received
-	Answer    int // of a platform: received, items open
-	Due1h     int // of these, due within an hour or overdue
-	Verify    int // answered, not yet checked
-	Questions int // pauses that wait for the issuer
-	Overdue   int
-}
