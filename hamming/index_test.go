@@ -300,3 +300,47 @@ func TestWrongCallsAreRefused(t *testing.T) {
 		t.Errorf("snapshot after close: %v, want ErrClosed", err)
 	}
 }
+
+// What is changed while segments are joined is so afterwards.
+func TestChangesDuringAMergeHold(t *testing.T) {
+	x := New(Config{})
+	defer x.Close()
+	for range 10 {
+		if _, err := x.Add(Hash{}, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.mu.Lock()
+	x.merging = true
+	old := x.view.Load().segments
+	x.publish(old[0], newSegment(x.next, firstTail))
+	x.mu.Unlock()
+
+	next := join(old)
+	x.Delete(3)
+	x.Assign(4, 8)
+	x.replace(old, next)
+
+	want := []Match{{1, 0, 1}, {2, 0, 1}, {4, 0, 8}}
+	for id := range ID(6) {
+		want = append(want, Match{id + 5, 0, 1})
+	}
+	got, err := x.Within(Hash{}, 0)
+	if diff := gocmp.Diff(want, sorted(got)); diff != "" || err != nil {
+		t.Fatalf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Lines are read whole, but what stands behind the last entry, zeros, is not
+// taken for one.
+func TestNothingBehindTheLastEntryIsFound(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 20 {
+		x := Build(Config{}, n, func(int) (Hash, Sets) { return uniform(r), 1 })
+		got, err := x.Within(Hash{}, MaxRadius)
+		if len(got) > 0 || err != nil {
+			t.Errorf("%d uniform entries, near zeros: %v, %v", n, got, err)
+		}
+		x.Close()
+	}
+}
