@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -105,7 +106,13 @@ func (p *Printer) Has(key string) bool {
 
 // Fault says a fault's own sentence, without its parts.
 func (p *Printer) Fault(e *fault.Error) string {
-	return p.text(e.Code, nil, e.Args)
+	what, ok := e.Args["What"].(string)
+	if !ok || !p.Has("fault.what."+what) {
+		return p.text(e.Code, nil, e.Args)
+	}
+	said := maps.Clone(e.Args)
+	said["What"] = p.T("fault.what." + what) // rooms name things by their code
+	return p.text(e.Code, nil, said)
 }
 
 func (p *Printer) text(key string, count any, data map[string]any) string {

@@ -1,6 +1,10 @@
 package i18n_test
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -53,6 +57,30 @@ func TestAFaultIsSaidInWords(t *testing.T) {
 	e := fault.New(fault.Invalid, "party.code", "Value", "A <b>")
 	if got, want := i18n.For(i18n.EN).Fault(e), "“A <b>” cannot be a short name: use 2 to 40 of a–z, 0–9 and inner hyphens."; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// What is hidden is named by a code, which is not a word of the reader.
+	if got, want := i18n.For(i18n.ID).Fault(fault.Hidden("page")), "Halaman itu tidak ada, atau Anda tidak boleh melihatnya."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestEverythingHiddenHasAName reads the source for what rooms hide.
+func TestEverythingHiddenHasAName(t *testing.T) {
+	hides := regexp.MustCompile(`fault\.Hidden\("([a-z-]+)"\)|What: +"([a-z-]+)"`)
+	err := filepath.WalkDir("../..", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range hides.FindAllStringSubmatch(string(source), -1) {
+			if what := m[1] + m[2]; !i18n.For(i18n.EN).Has("fault.what." + what) {
+				t.Errorf("%s hides a %q that has no name", path, what)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package notice_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,33 @@ func TestADraftNamesEveryFault(t *testing.T) {
 	if v.MayTell || v.Document.Disclosure.Reason == nil || v.Document.Duties.PreserveMonths != 6 || len(v.Document.Redress) == 0 || len(v.Document.LegalBasis) == 0 {
 		t.Errorf("document %+v", v.Document)
 	}
+}
+
+// What an import brings from before stands below, though it was written later.
+func TestTheListIsInTheOrderOfItsTimes(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		now := h.sent(t, 1)
+		h.clock.Advance(-2 * 24 * time.Hour)
+		old := h.proposed(t, 1)
+		h.clock.Advance(24 * time.Hour)
+		newer := h.proposed(t, 1)
+		var refs []string
+		cursor := ""
+		for range 4 {
+			rows, next, err := h.List(t.Context(), h.ratna, notice.Filter{Limit: 1, Cursor: cursor})
+			must(t, err)
+			for _, r := range rows {
+				refs = append(refs, r.Ref)
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		if want := []string{now.Ref, newer.Ref, old.Ref}; !slices.Equal(refs, want) {
+			t.Errorf("the list is %v, want %v", refs, want)
+		}
+	})
 }
 
 // Lists page by key, hold only one's own, and show the time left.

@@ -86,6 +86,7 @@ type StepSign struct {
 	Submit string
 	Form   components.SignForm
 	Fields []components.Hidden
+	ByKey  bool // its shortcut signs; until every item was opened it opens the next
 }
 
 // A ReturnPane sends the notice back.
@@ -182,7 +183,7 @@ func (s *Server) approvalsPage(r *http.Request, id notice.ID, opened url.Values,
 		return pg, err
 	}
 	pg.Empty = components.Empty{Icon: "stamp", Title: p.T("order.approvals.empty"), Text: p.T("order.approvals.empty.text"), Action: p.T("order.approvals.empty.action"), Href: "/orders"}
-	pg.Toast = orderToast(p, r.URL.Query().Get("done"))
+	pg.Toast = orderToast(p, r.URL.Query())
 	if id == "" {
 		return pg, nil
 	}
@@ -319,7 +320,7 @@ func (s *Server) stepSign(ctx context.Context, t orderTeller, e notice.Event, d 
 	out := &StepSign{
 		Action: t.href() + "/" + string(e), Title: p.T("order.sign.title"), Submit: p.T("order.sign." + string(e)),
 		Digest: digest[:4] + "·" + digest[4:8] + "·" + digest[8:12], Full: digest, Key: p.T("order.key.none"),
-		Form: components.SignForm{Digest: digest, Enrol: c.KeysURL, Label: t.by.Name},
+		ByKey: d.Unread == 0, Form: components.SignForm{Digest: digest, Enrol: c.KeysURL, Label: t.by.Name},
 	}
 	key := "order.sign.text." + string(e)
 	if v.DeadlineMinutes == 0 {
@@ -362,8 +363,9 @@ func (s *Server) signNotice(e notice.Event) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		by, id := actorOf(r.Context()), notice.ID(r.PathValue("id"))
 		sig, err := s.formSig(w, r)
+		var n notice.Notice
 		if err == nil {
-			_, err = sign(r.Context(), by, id, sig)
+			n, err = sign(r.Context(), by, id, sig)
 		}
 		if err != nil {
 			return s.approvalAgain(w, r, id, err)
@@ -371,22 +373,24 @@ func (s *Server) signNotice(e notice.Event) handler {
 		if e == notice.EventPropose {
 			return seeOther(w, r, "/orders/"+string(id)+"?done="+string(e))
 		}
-		return s.nextApproval(w, r, string(e))
+		return s.nextApproval(w, r, string(e), n.Ref)
 	}
 }
 
-// nextApproval opens what the actor may sign next.
-func (s *Server) nextApproval(w http.ResponseWriter, r *http.Request, done string) error {
+// nextApproval opens what the actor may sign next, and says which notice was
+// done with just now: another one stands in its place.
+func (s *Server) nextApproval(w http.ResponseWriter, r *http.Request, done, ref string) error {
+	said := url.Values{"done": {done}, "ref-of": {ref}}.Encode()
 	waiting, err := s.Notice.Approvals(r.Context(), actorOf(r.Context()))
 	if err != nil {
 		return err
 	}
 	for _, n := range waiting {
 		if n.Why == nil {
-			return seeOther(w, r, "/approvals/"+string(n.ID)+"?done="+done)
+			return seeOther(w, r, "/approvals/"+string(n.ID)+"?"+said)
 		}
 	}
-	return seeOther(w, r, "/approvals?done="+done)
+	return seeOther(w, r, "/approvals?"+said)
 }
 
 // formSig decodes what the browser's key made.
@@ -411,11 +415,11 @@ func (s *Server) returnNotice(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Invalid, "fault.required").At("/text").Because(err)
 	}
 	id := notice.ID(r.PathValue("id"))
-	_, err := s.Notice.Return(r.Context(), actorOf(r.Context()), id, notice.ReturnInput{Reasons: r.PostForm["reason"], Text: strings.TrimSpace(r.PostForm.Get("text"))})
+	n, err := s.Notice.Return(r.Context(), actorOf(r.Context()), id, notice.ReturnInput{Reasons: r.PostForm["reason"], Text: strings.TrimSpace(r.PostForm.Get("text"))})
 	if err != nil {
 		return s.approvalAgain(w, r, id, err)
 	}
-	return s.nextApproval(w, r, "return")
+	return s.nextApproval(w, r, "return", n.Ref)
 }
 
 // approvalAgain shows the dossier as it stands now, with what was not right.

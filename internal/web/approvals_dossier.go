@@ -29,6 +29,7 @@ type DossierView struct {
 	Disclose  string
 	Changes   *ChangesView
 	Items     []DossierItem
+	Unread    int // number of the first item that was not opened, 0 for none
 	MoreItems int // not listed here
 	Evidence  []EvidenceLine
 	Missing   []LangText // why there is none
@@ -190,8 +191,8 @@ func (t orderTeller) dossierItems(s *Server, out *DossierView, d casework.Dossie
 	base := "/approvals/" + string(t.v.ID)
 	for _, l := range all {
 		it := DossierItem{
-			N: l.N, URL: components.Defanged{Text: canonical.Defang(l.URL), Copy: true}, Opened: slices.Contains(rd.items, l.N),
-			Note: t.P.T("order.itemkind."+l.Kind) + ", " + l.Platform,
+			N: l.N, URL: components.Defanged{Text: canonical.Defang(l.URL), Copy: true, Wide: true}, Opened: slices.Contains(rd.items, l.N),
+			Note: t.P.T("order.itemkind."+l.Kind) + ", " + s.platformName(t.P, l.Platform),
 		}
 		for i, e := range d.Document.Evidence {
 			if e.Item != l.N && e.Item != 0 || i >= len(d.Files) {
@@ -207,6 +208,9 @@ func (t orderTeller) dossierItems(s *Server, out *DossierView, d casework.Dossie
 		}
 		if !it.Opened {
 			it.Open = base + rd.query(l.N) + "#item-" + strconv.Itoa(l.N)
+			if out.Unread == 0 {
+				out.Unread = l.N
+			}
 		}
 		out.Items = append(out.Items, it)
 	}

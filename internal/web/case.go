@@ -152,7 +152,7 @@ func (s *Server) casePane(r *http.Request, page components.Page, v casework.View
 	}
 	can := allowed(v.Buttons)
 	pane.Notes = caseNotes(p, page, v, names)
-	pane.Actions, pane.More = caseActions(p, pane.Path, pane.Query, v.Buttons, by, v.Case, page.Now)
+	pane.Actions, pane.More = caseActions(p, pane.Path, pane.Query, v.Buttons, by, v.Case, page.Now, whyClosed(page, v, names))
 	pane.Dialogs = s.caseDialogs(p, by, v, names, can, page.Now)
 	for _, l := range v.Locations {
 		pane.Locations = append(pane.Locations, s.locationLine(p, l, can[casework.AddEvidence]))
@@ -201,7 +201,7 @@ func (s *Server) rightPane(ctx context.Context, by party.Actor, page components.
 		if n := len(v.Assessments); n > 0 {
 			f = formOf(v.Assessments[n-1], territoryOf(v.Case))
 		}
-		pane.Assess, err = s.assessPane(ctx, by, page, v, f)
+		pane.Assess, err = s.assessPane(ctx, by, page, v, f, whyClosed(page, v, names))
 	default:
 		pane.Record = s.recordPane(page, v, names, rows)
 	}
@@ -258,8 +258,19 @@ func caseReturn(v casework.View) *casework.Note {
 	return nil
 }
 
+// whyClosed says why something cannot be done to a case now: a colleague's lock
+// by their name and in the reader's time, anything else in the fault's words.
+func whyClosed(page components.Page, v casework.View, names map[party.PersonID]party.Person) func(error) string {
+	return func(err error) string {
+		if f, ok := fault.As(err); ok && f.Code == "case.locked" && names[v.Case.Holder].Name != "" {
+			return page.P.T("triage.locked", "Ref", v.Case.Ref, "Who", names[v.Case.Holder].Name, "Until", page.P.Time(v.Case.LockedUntil, page.Zone))
+		}
+		return faultText(page.P, err)
+	}
+}
+
 // caseActions are the bar of the case and the menu behind it.
-func caseActions(p *i18n.Printer, path, query string, buttons []casework.Button, by party.Actor, c casework.Case, now time.Time) (bar, more []CaseAction) {
+func caseActions(p *i18n.Printer, path, query string, buttons []casework.Button, by party.Actor, c casework.Case, now time.Time, why func(error) string) (bar, more []CaseAction) {
 	mine := c.State == casework.Taken && c.Holder == by.Person && now.Before(c.LockedUntil)
 	waits := c.State == casework.Open || c.State == casework.Taken
 	for _, b := range buttons {
@@ -268,7 +279,7 @@ func caseActions(p *i18n.Printer, path, query string, buttons []casework.Button,
 		}
 		a := CaseAction{Label: p.T("case.do." + string(b.Event))}
 		if !b.Open {
-			a.Locked = faultText(p, b.Why)
+			a.Locked = why(b.Why)
 		}
 		switch b.Event {
 		case casework.Take:

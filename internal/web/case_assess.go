@@ -85,6 +85,7 @@ type MeasureChoice struct {
 // what was just sent, which the form still holds.
 type AssessConflict struct {
 	Who  string
+	Own  bool // the same person, in another tab
 	At   string
 	Rows []ConflictRow
 }
@@ -92,7 +93,7 @@ type AssessConflict struct {
 // A ConflictRow is a question that two people answered differently.
 type ConflictRow struct{ Question, Theirs, Mine string }
 
-func (s *Server) assessPane(ctx context.Context, by party.Actor, page components.Page, v casework.View, f assessForm) (*AssessPane, error) {
+func (s *Server) assessPane(ctx context.Context, by party.Actor, page components.Page, v casework.View, f assessForm, why func(error) string) (*AssessPane, error) {
 	p := page.P
 	pack, ok := s.Packs.Current(v.Case.Jurisdiction, page.Now)
 	if !ok {
@@ -109,7 +110,7 @@ func (s *Server) assessPane(ctx context.Context, by party.Actor, page components
 	}
 	for _, b := range v.Buttons {
 		if b.Event == casework.Assess && !b.Open {
-			pane.Locked = faultText(p, b.Why)
+			pane.Locked = why(b.Why)
 		}
 	}
 	pane.lists(p, pack, v, s)
@@ -443,22 +444,27 @@ func (s *Server) assessAgain(w http.ResponseWriter, r *http.Request, f assessFor
 	if err != nil {
 		return err
 	}
+	names, err := s.peopleOf(ctx, v.Case.Party)
+	if err != nil {
+		return err
+	}
 	f.Base = baseOf(v, f)
-	pane, err := s.assessPane(ctx, by, pg.Page, v, f)
+	pane, err := s.assessPane(ctx, by, pg.Page, v, f, whyClosed(pg.Page, v, names))
 	if err != nil {
 		return err
 	}
 	if pane.Query = pg.Case.Query; fault.Is(cause, "case.assessed-meanwhile") && len(v.Assessments) > 0 {
-		names, err := s.peopleOf(ctx, v.Case.Party)
-		if err != nil {
-			return err
-		}
 		last := v.Assessments[len(v.Assessments)-1]
 		pane.AssessConflict = conflictOf(pg.P, f, formOf(last, pane.Territory))
+		pane.AssessConflict.Own = last.Person == by.Person
 		pane.AssessConflict.Who, pane.AssessConflict.At = names[last.Person].Name, pg.P.Exact(last.At, pg.Zone)
 		pane.Form.Base = last.Version // whoever sends again has seen it
 	} else if pane.Errors, err = fieldErrors(pg.P, cause, assessFields); err != nil {
-		pane.Errors = []components.FieldError{{Text: pg.P.Fault(e)}}
+		said := components.FieldError{Text: pg.P.Fault(e)}
+		if fault.Is(cause, "case.no-evidence") {
+			said.Field = "panel-evidence-tab" // where it is added
+		}
+		pane.Errors = []components.FieldError{said}
 	}
 	pg.Case.Assess, pg.Case.Opinion, pg.Case.Sign, pg.Case.Record = pane, nil, nil, nil
 	pg.Failed = true

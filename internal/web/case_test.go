@@ -113,7 +113,7 @@ func TestTwoPeopleOnOneCaseOverwriteNothing(t *testing.T) {
 	first.post(t, path+"/assess", with(complete("referral"), "reasons", "Alasan dari meja pertama."))
 	// The same person in another window, which still shows no version.
 	a := first.post(t, path+"/assess?lang=en", with(complete("referral"), "reasons", "Alasan dari jendela kedua.", "g-incite", "unsure"))
-	a.want(t, http.StatusConflict, "assessed this case first", "Alasan dari meja pertama.", "Alasan dari jendela kedua.", "unsure")
+	a.want(t, http.StatusConflict, "You have saved another version yourself", "Alasan dari meja pertama.", "Alasan dari jendela kedua.", "unsure")
 	first.post(t, path+"/assess?lang=en", with(complete("referral"), "reasons", "Alasan dari jendela kedua.", "base", field(t, a.body, "base"))).
 		want(t, http.StatusOK, "The assessment is saved.")
 	v, err := x.App.Casework.Get(t.Context(), first.Actor, c.ID)

@@ -248,6 +248,9 @@ func (s *Server) inboxRows(ctx context.Context, by party.Actor) ([]notice.Row, e
 
 // clockRank orders running clocks before stopped ones before none.
 func clockRank(row notice.Row) int {
+	if !ticks(row) {
+		return 2
+	}
 	switch row.Deadline {
 	case notice.AwaitsReceipt, notice.IsUnreceived, notice.Running, notice.Overdue:
 		return 0
@@ -265,10 +268,10 @@ func inTab(row notice.Row, tab string, now time.Time, zone *time.Location) bool 
 	answered := row.Deadline == notice.FullyAnswered
 	switch tab {
 	case tabHour:
-		return !answered && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(now.Add(time.Hour))
+		return !answered && ticks(row) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(now.Add(time.Hour))
 	case tabToday:
 		y, m, d := now.In(zone).Date()
-		return !answered && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
+		return !answered && ticks(row) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
 	case tabReferrals:
 		return !answered && row.Kind == notes.Referral
 	case tabAsked:

@@ -138,7 +138,7 @@ func (s *Server) orderPage(r *http.Request, form orderForm) (OrderPage, error) {
 	t.body(&pg)
 	t.act(&pg, form)
 	pg.Failed = len(form.Errors) > 0
-	pg.Toast = orderToast(p, r.URL.Query().Get("done"))
+	pg.Toast = orderToast(p, r.URL.Query())
 	return pg, nil
 }
 

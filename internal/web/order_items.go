@@ -3,6 +3,7 @@ package web
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,9 +191,13 @@ func (t orderTeller) ownNote() string {
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // orderToast says what was just done.
-func orderToast(p *i18n.Printer, done string) *components.Toast {
+func orderToast(p *i18n.Printer, q url.Values) *components.Toast {
+	done, ref := q.Get("done"), q.Get("ref-of")
 	if done == "" || !p.Has("order.said."+done) {
 		return nil
 	}
-	return &components.Toast{Icon: "check", Text: p.T("order.said." + done)}
+	if !referencePattern.MatchString(ref) {
+		ref = ""
+	}
+	return &components.Toast{Icon: "check", Text: strings.TrimSpace(p.T("order.said."+done) + " " + ref)}
 }

@@ -87,6 +87,9 @@ func deliveryChip(p *i18n.Printer, row notice.Row) components.Chip {
 // a word.
 func noticeDeadline(p *i18n.Printer, row notice.Row, now time.Time) (d components.Deadline, ok bool) {
 	window := time.Duration(row.DeadlineMinutes) * time.Minute
+	if !ticks(row) {
+		return components.Deadline{}, true
+	}
 	switch row.Deadline {
 	case notice.AwaitsReceipt, notice.IsUnreceived:
 		d = components.Running(row.DeadlineAt, row.DeadlineAt.Sub(row.SentAt), now)
@@ -106,6 +109,12 @@ func noticeDeadline(p *i18n.Printer, row notice.Row, now time.Time) (d component
 		return components.Deadline{}, row.Life == notice.Open
 	}
 	return d, false
+}
+
+// ticks reports whether a notice's clock is shown. A referral asks and sets no
+// time: its receipt clock only makes us try the next channel, and nobody is late.
+func ticks(row notice.Row) bool {
+	return row.Kind != notes.Referral || row.Deadline != notice.AwaitsReceipt && row.Deadline != notice.IsUnreceived
 }
 
 // clockStarted is when the answer clock began: at receipt, or when service was

@@ -26,6 +26,7 @@ func (s *Server) noticeRoutes() []Route {
 		{"POST /orders/{id}/issue", auth.NoticeIssue, s.signNotice(notice.EventIssue)},
 		{"POST /orders/{id}/return", auth.NoticeReturn, s.returnNotice},
 
+		{"GET /find", auth.NoticeRead, s.find},
 		{"GET /orders", auth.NoticeRead, s.orders},
 		{"GET /orders/{id}", auth.NoticeRead, s.order},
 		{"GET /orders/{id}/print", auth.NoticeRead, s.printNotice},

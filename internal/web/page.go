@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func (s *Server) console(r *http.Request, active, title string, crumbs ...compon
 			return components.ConsolePage{}, err
 		}
 		c.Exposure = &components.Exposure{Seen: e.Visible, Limit: e.Limit, BreakIn: e.BreakIn}
+	}
+	if auth.Seat(actor, auth.NoticeRead) {
+		c.Find = "/find"
 	}
 	if signs(actor) {
 		c.KeysURL = "/profile/keys"
@@ -259,7 +263,10 @@ func fieldErrors(p *i18n.Printer, err error, names map[string]string) ([]compone
 		for field != "" && names[field] == "" {
 			field = field[:strings.LastIndexByte(field, '/')]
 		}
-		out = append(out, components.FieldError{Field: names[field], Text: p.Fault(part)})
+		said := components.FieldError{Field: names[field], Text: p.Fault(part)}
+		if !slices.Contains(out, said) { // a question of three parts is asked once
+			out = append(out, said)
+		}
 	}
 	return out, nil
 }

@@ -80,7 +80,7 @@ func (s *Server) printNotice(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	pg.Langs = noticeLangs(paper.Document.Reasons.Binding, paper.Document.Languages)
-	pt := printer{&pg, paper, zoneOf(pg.Zone)}
+	pt := printer{&pg, paper, zoneOf(pg.Zone), func(key string) string { return s.platformName(pg.P, key) }}
 	pt.head()
 	pt.content()
 	pt.law()
@@ -125,6 +125,8 @@ type printer struct {
 	pg    *PrintPage
 	paper notice.Paper
 	zone  *time.Location
+	// platform returns how a platform writes itself.
+	platform func(key string) string
 }
 
 // said is a pack's text in every language of the notice.
@@ -208,7 +210,10 @@ func (pt printer) content() {
 		pg.Asks = append(pg.Asks, p.N(key, len(doc.Items), "Scope", scope))
 	}
 	for _, it := range doc.Items {
-		note := []string{pg.both("order.itemkind." + it.Kind), it.Platform, it.ContentType}
+		note := []string{pg.both("order.itemkind." + it.Kind), pt.platform(it.Platform)}
+		if it.ContentType != it.Kind && it.ContentType != "other" {
+			note = append(note, pg.both("order.content."+it.ContentType))
+		}
 		if it.Language != "und" {
 			note = append(note, it.Language)
 		}

@@ -217,12 +217,16 @@ func keyHelp(p *i18n.Printer) []shortcut {
 		{"J K", "move"},
 		{"Enter", "open"},
 		{"Esc", "back"},
+		{"N", "next"},
+		{"T", "take"},
 		{"Space", "reveal"},
 		{"Shift Space", "revealfull"},
 		{"Z", "hideall"},
 		{"1–5", "grounds"},
 		{"6–0", "purposes"},
 		{"Alt 6–0", "claims"},
+		{"P", "public"},
+		{"W", "reasons"},
 		{"S", "second"},
 		{"X", "close"},
 		{"R", "referral"},
@@ -272,7 +276,7 @@ func scriptWords(p *i18n.Printer) string {
 	names := []string{
 		"seconds", "minutes", "hours", "hm", "day", "days", "left", "over", "due",
 		"copied", "copyfailed", "undo", "dismiss", "lost", "new", "uploading", "uploaded", "uploadfailed", "offline",
-		"signing", "nokey", "noed25519", "nosecure", "signfailed", "keymade", "seen", "removed", "busy", "printable",
+		"signing", "nokey", "noed25519", "nosecure", "signfailed", "keymade", "seen", "removed", "busy", "printable", "openfirst",
 	}
 	words := make(map[string]string, len(names)+1)
 	for _, n := range names {

@@ -88,6 +88,15 @@ function countShift(e) {
   if (shifts.length >= 3) leave();
 }
 
+// openTab follows a link to a tab into what the tab shows.
+function openTab(a, e) {
+  const tab = document.getElementById(a.hash.slice(1));
+  if (tab?.role !== 'tab') return;
+  e.preventDefault();
+  tab.click();
+  tab.focus();
+}
+
 const presses = [
   ['[data-theme-toggle]', () => nextTheme()],
   ['[data-lang]', (a) => remember('lang', a.lang)],
@@ -97,6 +106,7 @@ const presses = [
   ['[data-quick-exit]', (b, e) => { e.preventDefault(); leave(); }],
   ['[data-open]', (b) => document.getElementById(b.dataset.open)?.showModal()],
   ['[data-close]', (b) => b.closest('dialog')?.close()],
+  ['a[href^="#"]', (a, e) => openTab(a, e)],
   ['[data-click]', (b) => document.querySelector(b.dataset.click)?.click()],
 ];
 

@@ -3,24 +3,26 @@
 import { each, say } from './words.js';
 
 const kept = () => `tangkal:form:${location.pathname}`;
-const fields = () => [...document.querySelectorAll('main :is(input, textarea, select)[name]')]
+const fields = (root) => [...root.querySelectorAll(':is(input, textarea, select)[name]')]
   .filter((f) => !['file', 'password', 'hidden', 'submit'].includes(f.type));
+const answersIn = (root) => fields(root).map((f) => [f.name, f.value, f.checked === true]);
 
-function keepAnswers() {
-  const answers = fields().map((f) => [f.name, f.value, f.checked === true]);
+function put(key, value) {
   try {
-    sessionStorage.setItem(kept(), JSON.stringify(answers));
+    sessionStorage.setItem(key, JSON.stringify(value));
   } catch { /* storage is off: the page comes back empty, as without script */ }
 }
 
-function giveAnswersBack() {
-  let answers = null;
+function take(key) {
   try {
-    answers = JSON.parse(sessionStorage.getItem(kept()));
-    sessionStorage.removeItem(kept());
-  } catch { return; }
-  if (!answers) return;
-  const waiting = fields();
+    const value = JSON.parse(sessionStorage.getItem(key));
+    sessionStorage.removeItem(key);
+    return value;
+  } catch { return null; }
+}
+
+function fill(root, answers) {
+  const waiting = fields(root);
   for (const [name, value, checked] of answers) {
     const i = waiting.findIndex((f) => f.name === name && (!['radio', 'checkbox'].includes(f.type) || f.value === value));
     if (i < 0) continue;
@@ -28,6 +30,47 @@ function giveAnswersBack() {
     if (['radio', 'checkbox'].includes(f.type)) f.checked = checked;
     else f.value = value;
   }
+}
+
+const keepAnswers = () => put(kept(), answersIn(document.querySelector('main')));
+
+function giveAnswersBack() {
+  const answers = take(kept());
+  if (answers) fill(document.querySelector('main'), answers);
+}
+
+// Long forms are guarded: data-guard is what their answers belong to, and their
+// field "base" the version that the answers build on. Whoever does something
+// else on the page (adds evidence, hands the case on) finds unsent answers
+// again; whoever leaves is asked first. Answers to another version stay away.
+const guard = { form: null, dirty: false, leaving: false };
+const guardKey = () => `tangkal:unsent:${guard.form.dataset.guard}`;
+
+function watch(e) {
+  if (guard.form?.contains(e.target)) guard.dirty = true;
+}
+
+function leave(e) {
+  if (!guard.form || e.defaultPrevented) return;
+  guard.leaving = true;
+  if (e.target.action.endsWith('/sign-out')) sessionStorage.clear();
+  else if (guard.dirty && e.target !== guard.form) put(guardKey(), { base: guard.form.elements.base.value, answers: answersIn(guard.form) });
+}
+
+function startGuard() {
+  guard.form = document.querySelector('form[data-guard]');
+  if (!guard.form) return;
+  guard.dirty = 'unsaved' in guard.form.dataset;
+  for (const change of ['input', 'change']) document.addEventListener(change, watch);
+  document.addEventListener('submit', leave);
+  addEventListener('pageshow', () => { guard.leaving = false; });
+  addEventListener('beforeunload', (e) => { if (guard.dirty && !guard.leaving) e.preventDefault(); });
+  const unsent = take(guardKey());
+  if (!unsent || unsent.base !== guard.form.elements.base.value) return;
+  fill(guard.form, unsent.answers);
+  guard.dirty = true;
+  // The server counts what is missing once everything has loaded.
+  addEventListener('load', () => guard.form.dispatchEvent(new Event('change', { bubbles: true })));
 }
 
 // size says bytes in decimal units.
@@ -59,6 +102,7 @@ function send(form, submitter, trusted) {
   const fail = (word) => {
     progress.fail(word);
     form.removeAttribute('aria-busy');
+    guard.leaving = false;
     if (submitter) submitter.disabled = false;
   };
   const body = new FormData(form, submitter ?? undefined);
@@ -102,9 +146,13 @@ export function focusErrors() {
 
 export function startForms(trusted) {
   giveAnswersBack();
+  startGuard();
   focusErrors();
   document.addEventListener('click', (e) => {
-    if (e.target.closest('[data-lang]')) keepAnswers();
+    if (e.target.closest('[data-lang]')) {
+      keepAnswers();
+      guard.leaving = true;
+    }
     const add = e.target.closest('[data-add-row]');
     if (add) addRow(add);
     e.target.closest('[data-remove-row]')?.closest('[data-row-of-list]')?.remove();

@@ -7,13 +7,22 @@
 //   data-list-item        J and K go through these; data-list-open on the list
 //                         opens them as well
 //
+//   data-opened           around what is open; while a row of the list that is
+//                         not it has the focus, keys do not reach in here
+//
 // Single keys rest while somebody types, and can be switched off (WCAG 2.2,
-// success criterion 2.1.4).
-import { each } from './words.js';
+// success criterion 2.1.4). Words typed with no field in focus do nothing that
+// is sent: a letter that sends waits for a moment, and the next one stops it.
+import { toast } from './app.js';
+import { each, say } from './words.js';
 
 const setting = 'tangkal:single-keys';
+const burst = 300; // ms; people press a shortcut alone, and type faster than this
 let first = '';
 let forget = 0;
+let sending = 0; // the timer of a letter that will send
+let lastLetter = -burst;
+let worked = false; // the key that is down has done its work
 
 export const singleKeys = () => (localStorage.getItem(setting) ?? ('keysOff' in document.body.dataset ? 'off' : 'on')) === 'on';
 
@@ -67,8 +76,18 @@ function move(step) {
   return true;
 }
 
-function run(key) {
+const sends = (el) => el.matches('button[type="submit"], form');
+const besides = (el) => el.closest('[data-opened]') && document.activeElement?.closest('[data-list-item]:not([aria-current="true"])');
+
+// later works el unless the letter turns out to be part of a word.
+function later(el, quick) {
+  if (!quick) sending = setTimeout(() => el.isConnected && work(el), burst);
+}
+
+function run(key, quick = false) {
   const el = find(key);
+  if (el && besides(el)) { toast(say('openfirst')); return true; }
+  if (el && /^[A-Z]$/.test(key) && sends(el)) { later(el, quick); return true; }
   if (el) { work(el); return true; }
   if (open()) return false;
   if (key === 'J') return move(1);
@@ -86,8 +105,12 @@ function palette() {
 }
 
 function press(e) {
+  worked = false;
   if (e.isComposing || e.defaultPrevented) return;
   const key = name(e);
+  clearTimeout(sending);
+  const quick = e.timeStamp - lastLetter < burst;
+  if (e.key.length === 1) lastLetter = e.timeStamp;
   if (key === 'Ctrl+K') { if (palette()) e.preventDefault(); return; }
   const modified = e.ctrlKey || e.metaKey || e.altKey;
   if (typing(e.target) && !key.startsWith('Ctrl+')) return;
@@ -96,8 +119,11 @@ function press(e) {
   const both = first && !modified ? `${first} ${key}` : '';
   clearTimeout(forget);
   first = '';
-  if (both && run(both)) { e.preventDefault(); return; }
-  if (run(key)) { e.preventDefault(); return; }
+  if ((both && run(both)) || run(key, quick)) {
+    worked = true;
+    e.preventDefault();
+    return;
+  }
   if (!modified && document.querySelector(`[data-key^="${CSS.escape(key)} "]`)) {
     first = key;
     forget = setTimeout(() => { first = ''; }, 1200);
@@ -106,9 +132,24 @@ function press(e) {
 
 export function startKeys() {
   document.addEventListener('keydown', press);
+  // What a key has done is all that it does: Ctrl Enter on an answer of a form
+  // would send the form a second time, into a new tab.
+  document.addEventListener('keypress', (e) => {
+    if (worked) e.preventDefault();
+  }, true);
   each('[data-keys-switch]', (box) => {
     box.checked = singleKeys();
     box.addEventListener('change', () => localStorage.setItem(setting, box.checked ? 'on' : 'off'));
+  });
+  // Commands that press what is not on this page now are not offered.
+  const dialog = document.getElementById('cmdk');
+  dialog?.addEventListener('toggle', () => {
+    each('[data-click]', (c) => {
+      const target = document.querySelector(c.dataset.click);
+      c.hidden = !target || !visible(target);
+      c.setAttribute('aria-disabled', String(c.hidden));
+    }, dialog);
+    dialog.querySelector('.command')?.refresh?.();
   });
   // The palette's last line looks for what was typed.
   const input = document.getElementById('cmdk-i');
