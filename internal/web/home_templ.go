@@ -323,7 +323,7 @@ func homeHero(pg HomePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = receiptField(pg.PublicPage, "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = receiptField(pg.PublicPage, "", "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -427,7 +427,7 @@ func homeHero(pg HomePage) templ.Component {
 	})
 }
 
-func receiptField(pg components.PublicPage, failed string) templ.Component {
+func receiptField(pg components.PublicPage, typed, failed string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -450,7 +450,7 @@ func receiptField(pg components.PublicPage, failed string) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		templ_7745c5c3_Err = components.InputField(pg.P, components.Input{
 			FieldBox: components.FieldBox{ID: "code", Label: pg.P.T("public.check.code"), Hint: pg.P.T("public.check.hint"), Error: failed},
-			Name:     "code", Mono: true, MaxLength: 64, Required: true,
+			Name:     "code", Value: typed, Mono: true, MaxLength: 64, Required: true,
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

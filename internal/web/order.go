@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -268,7 +269,7 @@ func (t orderTeller) returned(r *notice.Returned) string {
 func (t orderTeller) basis() OrderBasis {
 	doc, p := t.v.Document, t.P
 	b := OrderBasis{
-		Pack: p.T("order.pack", "Name", t.pack.Name.In(p.Lang()), "Version", t.pack.Version), PackHref: "/policy?pack=" + urlQuery(t.pack.Code) + "&version=" + strconv.Itoa(t.pack.Version),
+		Pack: p.T("order.pack", "Name", t.pack.Name.In(p.Lang()), "Version", t.pack.Version), PackHref: "/policy/" + url.PathEscape(t.pack.Code) + "?version=" + strconv.Itoa(t.pack.Version),
 		Law: t.pack.LegalBases[policy.NoticeKind(t.v.Kind)].Rule.Text.In(p.Lang()), Reasons: texts(doc.Reasons, p.Lang()),
 	}
 	for _, g := range doc.Grounds {

@@ -35,6 +35,7 @@ func (pg ReceiptPage) codeParts() [2]string {
 // CheckPage asks for a receipt code.
 type CheckPage struct {
 	components.PublicPage
+	Typed  string // what was not a code; sixteen letters are mended, not typed again
 	Errors []components.FieldError
 }
 
@@ -95,11 +96,11 @@ func (s *Server) postReceipt(w http.ResponseWriter, r *http.Request) error {
 	}
 	code, err := report.ParseReceipt(in.texts.Get("code"))
 	if err != nil {
-		return s.askAgain(w, r, err)
+		return s.askAgain(w, r, in.texts.Get("code"), err)
 	}
 	status, err := s.Report.Status(r.Context(), code)
 	if err != nil {
-		return s.askAgain(w, r, err)
+		return s.askAgain(w, r, in.texts.Get("code"), err)
 	}
 	if in.texts.Get("as") == "confirmation" {
 		return s.showReceipt(w, r, code, status.ReceivedAt, status.HasContact)
@@ -109,12 +110,12 @@ func (s *Server) postReceipt(w http.ResponseWriter, r *http.Request) error {
 
 // askAgain asks for the code once more. Why it was not found stays unsaid:
 // every wrong code gets one answer.
-func (s *Server) askAgain(w http.ResponseWriter, r *http.Request, err error) error {
+func (s *Server) askAgain(w http.ResponseWriter, r *http.Request, typed string, err error) error {
 	if !fault.Is(err, "report.no-receipt") {
 		return err
 	}
 	pg := CheckPage{PublicPage: s.narrowPage(r, "public.check.title", "status")}
-	pg.Path, pg.Failed = "/receipt", true
+	pg.Path, pg.Failed, pg.Typed = "/receipt", true, typed
 	pg.Errors = []components.FieldError{{Field: "code", Text: pg.P.T("public.check.wrong")}}
 	return s.render(w, r, http.StatusNotFound, checkView(pg))
 }
@@ -128,7 +129,7 @@ func (s *Server) postReceiptMessage(w http.ResponseWriter, r *http.Request) erro
 	code, text := in.texts.Get("code"), in.texts.Get("message")
 	status, err := s.Report.Status(r.Context(), code)
 	if err != nil {
-		return s.askAgain(w, r, err)
+		return s.askAgain(w, r, code, err)
 	}
 	if !said(status, text) { // a reloaded page sends its form again
 		err = s.Report.Write(r.Context(), code, text)
@@ -176,7 +177,7 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, code string, err 
 	saved func(*StatusPage), refused func(*StatusPage, []components.FieldError), fields map[string]string,
 ) error {
 	if fault.Is(err, "report.no-receipt") {
-		return s.askAgain(w, r, err)
+		return s.askAgain(w, r, code, err)
 	}
 	done := err == nil
 	if e, ok := fault.As(err); ok && e.Code == "report.too-many-messages" {
@@ -188,7 +189,7 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, code string, err 
 	}
 	status, err := s.Report.Status(r.Context(), code)
 	if err != nil {
-		return s.askAgain(w, r, err)
+		return s.askAgain(w, r, code, err)
 	}
 	pg := s.statusPage(r, code, status)
 	if done {

@@ -570,7 +570,7 @@ func checkView(pg CheckPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = receiptField(pg.PublicPage, fieldError(pg.Errors, "code")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = receiptField(pg.PublicPage, pg.Typed, fieldError(pg.Errors, "code")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -55,6 +55,7 @@ func TestFoundingJoiningAndSigningInByKey(t *testing.T) {
 	for _, f := range []field{{"secret", "tgf_wrong"}, {"org", "Dit. Tangkal Daring"}, {"code", "tangkal-daring"}, {"contact", "duty@tangkal.example"}, {"name", "Bima A."}, {"email", "bima@tangkal.example"}} {
 		p.Run(chromedp.SendKeys("#"+f.id, f.text, chromedp.ByQuery))
 	}
+	p.Run(chromedp.SetValue("#jurisdiction", "id", chromedp.ByQuery))
 	p.Run(chromedp.Click(`main button[type="submit"]`, chromedp.ByQuery), chromedp.WaitVisible("#secret-error", chromedp.ByQuery))
 	axetest.Check(t, p.Context, "")
 	p.Run(chromedp.SetValue("#secret", secret, chromedp.ByQuery), chromedp.Click(`main button[type="submit"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[data-new-key]`, chromedp.ByQuery))
