@@ -110,7 +110,7 @@ function press(e) {
   const key = name(e);
   clearTimeout(sending);
   const quick = e.timeStamp - lastLetter < burst;
-  if (e.key.length === 1) lastLetter = e.timeStamp;
+  lastLetter = e.key.length === 1 ? e.timeStamp : -burst; // any other key ends a word
   if (key === 'Ctrl+K') { if (palette()) e.preventDefault(); return; }
   const modified = e.ctrlKey || e.metaKey || e.altKey;
   if (typing(e.target) && !key.startsWith('Ctrl+')) return;
