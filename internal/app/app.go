@@ -129,7 +129,7 @@ func (a *App) openRules(context.Context) (err error) {
 }
 
 // openGround makes the mechanisms that know no room.
-func (a *App) openGround(context.Context) (err error) {
+func (a *App) openGround(ctx context.Context) (err error) {
 	c := a.Config
 	a.Feed = feed.New(a.DB, a.Clock, a.Log)
 	a.Auth = auth.New(a.DB, a.Feed, a.Clock, a.Vault.MAC)
@@ -145,7 +145,7 @@ func (a *App) openGround(context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
 	})
-	return nil
+	return a.Vault.Once("outbox-macs", func() error { return a.Outbox.SealOld(ctx) })
 }
 
 // openRooms makes the rooms in the order the work flows, and subscribes each

@@ -144,7 +144,7 @@ func (a *App) parts(ctx context.Context) []Part {
 	database := a.databasePart(ctx)
 	out := []Part{database, a.vaultPart(), a.diskPart()}
 	if database.Level == Fine {
-		out = append(out, a.feedPart(ctx), a.clockPart(ctx))
+		out = append(out, a.feedPart(ctx), a.clockPart(ctx), a.rowsPart(ctx))
 	}
 	return out
 }

@@ -124,6 +124,8 @@ func TestForgedRows(t *testing.T) {
 			// Nobody has issued this one: its row and its news say so all the same.
 			`UPDATE notices SET life = 'open', delivery = 'sent', issued_at = 1, sent_at = 1, sent_mac = row_mac WHERE id = '`+never.id+`'`,
 			`INSERT INTO feed_pending (id, kind, object, object_id, ref, audience, data, at) VALUES ('0', 'notice.sent', 'notice', '`+never.id+`', '`+never.ref+`', '["`+string(never.platform.Party)+`"]', '{}', 1)`,
+			`INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at)
+				SELECT 'forged', id, party_id, 1000000, 'notice.sent', 'notice', '`+never.id+`', '`+never.ref+`', secret_sealed, 'waiting', 0, 0, 1 FROM endpoints`,
 		)
 		x.Serve(t)
 		for _, s := range []*story{deadline, link, signer, bytes} {
@@ -142,6 +144,12 @@ func TestForgedRows(t *testing.T) {
 		if len(inbox.Items) != 1 || inbox.Items[0].Ref != whole.ref {
 			t.Errorf("the inbox holds %+v, want %s alone", inbox.Items, whole.ref)
 		}
+		probe := *whole.reporter
+		probe.url = x.URL
+		eventually(t, "/readyz to tell of the forged message", func() bool {
+			r, err := probe.ask(t.Context(), "GET", "/readyz", nil)
+			return err == nil && r.status == http.StatusOK && strings.Contains(string(r.body), `"name":"rows","level":"warning"`)
+		})
 		for _, s := range all[1:] {
 			s.platform.want(t, http.StatusNotFound, "GET", "/notices/"+s.id, nil, nil)
 			s.platform.want(t, http.StatusNotFound, "POST", "/notices/"+s.id+"/receive", map[string]any{}, nil)

@@ -64,6 +64,7 @@ type Manifest struct {
 	BlobBytes int64     `json:"blob_bytes"`
 	WithKey   bool      `json:"with_key"` // the instance key is inside
 	KeyCheck  string    `json:"key_check,omitempty"`
+	Done      []string  `json:"done,omitempty"` // steps that ran once over these rows: see vault.Once
 }
 
 // A Table is one table of a backup.

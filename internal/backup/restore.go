@@ -251,6 +251,9 @@ func (in *restorer) vault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := vault.MarkDone(in.Vault.Dir, in.m.Done...); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(in.Vault.Dir, checkName), []byte(in.m.KeyCheck+"\n"), 0o600)
 }
 

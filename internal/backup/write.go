@@ -216,6 +216,9 @@ func (w *writer) key() error {
 		return err
 	}
 	w.m.KeyCheck = strings.TrimSpace(string(check))
+	if w.m.Done, err = vault.Done(w.Vault.Dir); err != nil {
+		return err
+	}
 	if !w.o.WithKey {
 		return nil
 	}

@@ -39,6 +39,9 @@ type Delivery struct {
 	DoneAt     time.Time
 	LastStatus int
 	LastError  string
+
+	party party.ID
+	mac   []byte // see deliveryMAC
 }
 
 // An Attempt is one try of a delivery.
@@ -50,12 +53,12 @@ type Attempt struct {
 	TookMS int
 }
 
-const deliveryColumns = `id, endpoint_id, seq, type, object, object_id, ref, state, attempts, next_at, created_at, done_at, COALESCE(last_status, 0), last_error`
+const deliveryColumns = `id, endpoint_id, seq, type, object, object_id, ref, state, attempts, next_at, created_at, done_at, COALESCE(last_status, 0), last_error, party_id, mac`
 
 func scanDelivery(row db.Row) (Delivery, error) {
 	var d Delivery
 	err := row.Scan(&d.ID, &d.Endpoint, &d.Seq, &d.Type, &d.Object, &d.ObjectID, &d.Ref, &d.State, &d.Attempts,
-		db.Time(&d.NextAt), db.Time(&d.CreatedAt), db.Time(&d.DoneAt), &d.LastStatus, db.Text(&d.LastError))
+		db.Time(&d.NextAt), db.Time(&d.CreatedAt), db.Time(&d.DoneAt), &d.LastStatus, db.Text(&d.LastError), &d.party, &d.mac)
 	return d, err
 }
 
@@ -101,18 +104,21 @@ func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 }
 
 func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Entry) error {
-	id := db.NewID()
+	d := Delivery{
+		ID: db.NewID(), Endpoint: to.ID, Seq: e.Seq, Type: e.Kind, Object: e.Object, ObjectID: e.ObjectID, Ref: e.Ref,
+		CreatedAt: o.Clock.Now(), party: to.Party,
+	}
 	body, err := notes.Canonical(notes.Webhook{
-		V: 1, ID: id, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
+		V: 1, ID: d.ID, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
 		URL: o.BaseURL + "/api/v1/" + plural(e.Object) + "/" + e.ObjectID, Sequence: e.Seq,
 	})
 	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `
-		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
-		id, to.ID, to.Party, e.Seq, e.Kind, e.Object, e.ObjectID, e.Ref, body, db.Micros(o.Clock.Now())); err != nil {
+		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10, $11) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
+		d.ID, d.Endpoint, d.party, d.Seq, d.Type, d.Object, d.ObjectID, d.Ref, body, db.Micros(d.CreatedAt), o.deliveryMAC(d, body)); err != nil {
 		return err
 	}
 	tx.AfterCommit(o.due.Wake)

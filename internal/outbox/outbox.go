@@ -56,6 +56,8 @@ type Endpoint struct {
 	secretSealed, privateSealed     []byte
 	previousSecret, previousPrivate []byte
 	previousUntil                   time.Time
+	eventsText                      string // Events as they are stored
+	mac                             []byte // see endpointMAC
 }
 
 // A Message is one delivery as its sender sees it.
@@ -139,6 +141,9 @@ func (o *Outbox) AddEndpoint(ctx context.Context, by party.Actor, rawURL, label 
 			e.ID, e.Party, e.URL, e.Label, string(list), e.secretSealed, e.privateSealed, []byte(e.Public), db.Micros(now)); err != nil {
 			return err
 		}
+		if err := o.sealEndpoint(ctx, tx, e.ID); err != nil {
+			return err
+		}
 		return o.record(ctx, tx, by, "webhook.added", e.ID, now)
 	})
 	return e, secret, err
@@ -194,7 +199,7 @@ func (o *Outbox) Rotate(ctx context.Context, by party.Actor, id string) (Endpoin
 	var e Endpoint
 	var secret string
 	err := o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-		if e, err = o.own(ctx, tx, by, id); err != nil {
+		if e, err = o.ownGenuine(o.own(ctx, tx, by, id)); err != nil {
 			return err
 		}
 		oldSecret, oldPrivate := e.secretSealed, e.privateSealed
@@ -203,6 +208,9 @@ func (o *Outbox) Rotate(ctx context.Context, by party.Actor, id string) (Endpoin
 			UPDATE endpoints SET secret_sealed = $2, private_sealed = $3, public = $4,
 				previous_secret_sealed = $5, previous_private_sealed = $6, previous_until = $7 WHERE id = $1`,
 			id, e.secretSealed, e.privateSealed, []byte(e.Public), oldSecret, oldPrivate, db.Micros(now.Add(rotationFor))); err != nil {
+			return err
+		}
+		if err := o.sealEndpoint(ctx, tx, id); err != nil {
 			return err
 		}
 		return o.record(ctx, tx, by, "webhook.rotated", id, now)
@@ -224,6 +232,9 @@ func (o *Outbox) RemoveEndpoint(ctx context.Context, by party.Actor, id string) 
 		if _, err := tx.Exec(ctx, `UPDATE endpoints SET active = FALSE WHERE id = $1`, id); err != nil {
 			return err
 		}
+		if err := o.sealEndpoint(ctx, tx, id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'given-up', done_at = $2 WHERE endpoint_id = $1 AND state = 'waiting'`, id, db.Micros(now)); err != nil {
 			return err
 		}
@@ -239,7 +250,7 @@ func (o *Outbox) Test(ctx context.Context, by party.Actor, id string) error {
 	}
 	now := o.Clock.Now()
 	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := o.own(ctx, tx, by, id); err != nil {
+		if _, err := o.ownGenuine(o.own(ctx, tx, by, id)); err != nil {
 			return err
 		}
 		_, err := o.Feed.Record(ctx, tx, feed.Event{
@@ -280,21 +291,20 @@ func (o *Outbox) record(ctx context.Context, tx *db.Tx, by party.Actor, kind, id
 }
 
 const endpointColumns = `e.id, e.party_id, e.url, e.label, e.events, e.public, e.active, e.created_at, e.last_ok_at, e.failing_since, e.retry_at,
-	e.secret_sealed, e.private_sealed, e.previous_secret_sealed, e.previous_private_sealed, e.previous_until,
+	e.secret_sealed, e.private_sealed, e.previous_secret_sealed, e.previous_private_sealed, e.previous_until, e.mac,
 	(SELECT count(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting')`
 
 func scanEndpoint(row db.Row) (Endpoint, error) {
 	var e Endpoint
-	var events string
 	var public []byte
-	err := row.Scan(&e.ID, &e.Party, &e.URL, &e.Label, &events, &public, &e.Active, db.Time(&e.CreatedAt), db.Time(&e.LastOK),
+	err := row.Scan(&e.ID, &e.Party, &e.URL, &e.Label, &e.eventsText, &public, &e.Active, db.Time(&e.CreatedAt), db.Time(&e.LastOK),
 		db.Time(&e.FailingSince), db.Time(&e.RetryAt), &e.secretSealed, &e.privateSealed, &e.previousSecret, &e.previousPrivate,
-		db.Time(&e.previousUntil), &e.Waiting)
+		db.Time(&e.previousUntil), &e.mac, &e.Waiting)
 	e.Public = public
-	if err != nil {
-		return e, err
+	if err == nil && json.Unmarshal([]byte(e.eventsText), &e.Events) != nil {
+		e.Events = nil // altered: nothing goes to it, and the others' messages do not wait for it
 	}
-	return e, json.Unmarshal([]byte(events), &e.Events)
+	return e, err
 }
 
 // wants reports whether the endpoint asked for events of that type.

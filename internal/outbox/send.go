@@ -118,22 +118,25 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 			return nil //nolint:nilerr // told to stop; what is due stays due
 		}
 		now := o.Clock.Now()
-		d, body, e, found, err := o.claim(ctx, id, now)
-		if err != nil || !found {
+		c, err := o.claim(ctx, id, now)
+		if err != nil || c == nil {
 			return err
 		}
-		keys, err := o.keys(e, now)
+		if c.altered {
+			continue
+		}
+		keys, err := o.keys(c.to, now)
 		if err != nil {
 			return err
 		}
 		attempt, cancel := context.WithTimeout(ctx, sendTimeout)
-		result := o.Send(attempt, Message{ID: d.ID, URL: e.URL, Body: body, Keys: keys, At: now})
+		result := o.Send(attempt, Message{ID: c.ID, URL: c.to.URL, Body: c.body, Keys: keys, At: now})
 		cancel()
 		if ctx.Err() != nil && !result.OK() {
 			// We broke it off: no fault of the endpoint's.
-			return o.putBack(context.WithoutCancel(ctx), d, now)
+			return o.putBack(context.WithoutCancel(ctx), c.Delivery, now)
 		}
-		if err := o.finish(context.WithoutCancel(ctx), d, now, result); err != nil {
+		if err := o.finish(context.WithoutCancel(ctx), c.Delivery, now, result); err != nil {
 			return err
 		}
 		if result.Down() {
@@ -144,13 +147,23 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 	return nil
 }
 
-// claim takes the next due delivery of an endpoint. The claim pushes the row's
-// next try past the attempt's own time limit: another node does not send it
-// meanwhile, and a crash brings it back.
-func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d Delivery, body []byte, e Endpoint, found bool, err error) {
-	err = o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		found = false
-		e, err = db.One(ctx, tx, scanEndpoint, `
+// A claim is a delivery that this node alone may make now.
+type claim struct {
+	Delivery
+	to   Endpoint
+	body []byte
+	// altered tells that the delivery was given up instead: see mayLeave.
+	altered bool
+}
+
+// claim takes the next due delivery of an endpoint, nil if none is due. The
+// claim pushes the row's next try past the attempt's own time limit: another
+// node does not send it meanwhile, and a crash brings it back.
+func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*claim, error) {
+	var c *claim
+	err := o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		c = nil
+		e, err := db.One(ctx, tx, scanEndpoint, `
 			SELECT `+endpointColumns+` FROM endpoints e
 			WHERE id = $1 AND active = TRUE AND (retry_at IS NULL OR retry_at <= $2) FOR UPDATE SKIP LOCKED`, endpoint, db.Micros(now))
 		if errors.Is(err, db.ErrAbsent) {
@@ -159,24 +172,23 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (d D
 		if err != nil {
 			return err
 		}
-		d, err = db.One(ctx, tx, scanDelivery, `
-			SELECT `+deliveryColumns+` FROM deliveries WHERE endpoint_id = $1 AND state = 'waiting' AND next_at <= $2
-			ORDER BY seq LIMIT 1 FOR UPDATE`, endpoint, db.Micros(now))
+		d, body, err := readDelivery(ctx, tx, `endpoint_id = $1 AND state = 'waiting' AND next_at <= $2 ORDER BY seq LIMIT 1 FOR UPDATE`,
+			endpoint, db.Micros(now))
 		if errors.Is(err, db.ErrAbsent) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if body, err = db.Value[[]byte](ctx, tx, `SELECT body FROM deliveries WHERE id = $1`, d.ID); err != nil {
-			return err
+		c = &claim{d, e, body, !o.mayLeave(e, d, body)}
+		if c.altered {
+			return o.giveUpAltered(ctx, tx, e, d, now)
 		}
-		found = true
+		c.Attempts++
 		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(2*sendTimeout)))
 		return err
 	})
-	d.Attempts++
-	return d, body, e, found, err
+	return c, err
 }
 
 // putBack takes back a claim whose attempt was broken off by our own stop: the

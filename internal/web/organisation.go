@@ -330,7 +330,7 @@ func answerOf(p *i18n.Printer, d outbox.Delivery) string {
 	if d.LastStatus > 0 {
 		return p.Number(int64(d.LastStatus))
 	}
-	if d.LastError == "timeout" || d.LastError == "unreachable" {
+	if d.LastError == "timeout" || d.LastError == "unreachable" || d.LastError == outbox.Altered {
 		return p.T("admin.hook." + d.LastError)
 	}
 	return p.T("admin.hook.refused")

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// alteredFor is how long the operator is told of messages that were given up
+// because a row was altered.
+const alteredFor = 7 * 24 * time.Hour
+
+// rowsPart tells whether rows were found that this program has not written. The
+// instance goes on without them: they are never sent.
+func (a *App) rowsPart(ctx context.Context) Part {
+	p := Part{Name: "rows", Level: Fine}
+	n, err := a.Outbox.AlteredSince(ctx, a.Clock.Now().Add(-alteredFor))
+	if err == nil && n > 0 {
+		p.Level, p.What = Warning, "were altered outside the program, and what they asked for was not done"
+		p.Do = "read the log: it names each; find out who can write to the database, and change its password"
+		p.why = fmt.Errorf("%d webhook messages were given up within a week", n)
+	}
+	return p
+}
