@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -104,15 +105,41 @@ func (p *Printer) Has(key string) bool {
 	return err == nil || !asMissing(err, &missing)
 }
 
-// Fault says a fault's own sentence, without its parts.
+// Fault says a fault's own sentence, without its parts. A sentence that would
+// not say which input it is about names it where the fault points at one that
+// readers know: its key with .named.
 func (p *Printer) Fault(e *fault.Error) string {
-	what, ok := e.Args["What"].(string)
-	if !ok || !p.Has("fault.what."+what) {
-		return p.text(e.Code, nil, e.Args)
+	said, key := maps.Clone(e.Args), e.Code
+	if said == nil {
+		said = map[string]any{}
 	}
-	said := maps.Clone(e.Args)
-	said["What"] = p.T("fault.what." + what) // rooms name things by their code
-	return p.text(e.Code, nil, said)
+	if what, ok := said["What"].(string); ok && p.Has("fault.what."+what) {
+		said["What"] = p.T("fault.what." + what) // rooms name things by their code
+	}
+	if name := p.Field(e.Field); name != "" && p.Has(key+".named") {
+		said["Field"], key = name, key+".named"
+	}
+	return p.text(key, nil, said)
+}
+
+// Field names the input at a JSON pointer as readers know it, "" if they know
+// none of its parts: "/grounds/1/reasons" is "Grounds 2, reasons".
+func (p *Printer) Field(pointer string) string {
+	var names []string
+	for part := range strings.SplitSeq(pointer, "/") {
+		n, err := strconv.Atoi(part)
+		switch {
+		case err == nil && n >= 0 && len(names) > 0:
+			names[len(names)-1] += " " + p.Number(int64(n)+1)
+		case p.Has("field." + part):
+			name := p.T("field." + part)
+			if len(names) > 0 {
+				name = strings.ToLower(name[:1]) + name[1:]
+			}
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (p *Printer) text(key string, count any, data map[string]any) string {

@@ -64,6 +64,43 @@ func TestAFaultIsSaidInWords(t *testing.T) {
 	}
 }
 
+func TestAMissingInputIsNamed(t *testing.T) {
+	for pointer, want := range map[string]string{
+		"":                   "This is required.",
+		"/nobody-knows/7":    "This is required.",
+		"/reasons":           "“Reasons” is still missing.",
+		"/grounds/1/reasons": "“Grounds 2, reasons” is still missing.",
+		"/items/1199/url":    "“Links 1,200, address” is still missing.",
+		"/3":                 "This is required.",
+	} {
+		if got := i18n.For(i18n.EN).Fault(fault.New(fault.Invalid, "fault.required").At(pointer)); got != want {
+			t.Errorf("%q: got %q, want %q", pointer, got, want)
+		}
+	}
+}
+
+// TestEverythingRequiredHasAName reads the source for what rooms require.
+func TestEverythingRequiredHasAName(t *testing.T) {
+	requires := regexp.MustCompile(`\.Require\(.*, "(/[a-z_/]+)"\)|"fault\.required"\)\.At\("(/[a-z_/]+)"\)|Add\("(/[a-z_/]+)", "fault\.required"`)
+	found := 0
+	err := filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range requires.FindAllStringSubmatch(string(source), -1) {
+			found++
+			if pointer := m[1] + m[2] + m[3]; i18n.For(i18n.EN).Field(pointer) == "" {
+				t.Errorf("%s requires %s, which has no name", path, pointer)
+			}
+		}
+		return err
+	})
+	if err != nil || found < 20 {
+		t.Fatalf("%d requirements found, %v: has the form of the source changed?", found, err)
+	}
+}
+
 // TestEverythingHiddenHasAName reads the source for what rooms hide.
 func TestEverythingHiddenHasAName(t *testing.T) {
 	hides := regexp.MustCompile(`fault\.Hidden\("([a-z-]+)"\)|What: +"([a-z-]+)"`)

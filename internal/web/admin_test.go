@@ -52,7 +52,7 @@ func TestAnAdministratorInvitesGivesKeysAndEndsAccess(t *testing.T) {
 	exchangetest.Each(t, func(t *testing.T, x *exchangetest.Exchange) {
 		const admin = "agency-admin"
 		status, page := post(t, x, admin, "/organisation/people?lang=en", url.Values{"name": {""}, "email": {"nobody"}})
-		for _, want := range []string{"This is required.", "“nobody” is not an e-mail address.", "invite-roles"} {
+		for _, want := range []string{"“Roles” is still missing.", "“nobody” is not an e-mail address.", "invite-roles"} {
 			if status != http.StatusUnprocessableEntity || !strings.Contains(page, want) {
 				t.Errorf("a wrong invitation: %d, want %q on the page", status, want)
 			}

@@ -244,8 +244,8 @@ func problemWords(p *i18n.Printer, e *fault.Error) []string {
 	var out []string
 	for _, part := range parts {
 		text := p.Fault(part)
-		if field := strings.Trim(part.Field, "/"); field != "" {
-			text = field + ": " + text
+		if name := p.Field(part.Field); name != "" && !strings.Contains(text, name) {
+			text = name + ": " + text
 		}
 		out = append(out, text)
 	}
