@@ -43,6 +43,7 @@ type App struct {
 	Platforms *canonical.Platforms
 	Auth      *auth.Auth
 	Sessions  *auth.Sessions
+	Passkeys  *auth.Passkeys
 	Fetch     *fetch.Client
 	Outbox    *outbox.Outbox
 	Jobs      *job.Queue
@@ -134,6 +135,9 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	a.Feed = feed.New(a.DB, a.Clock, a.Log)
 	a.Auth = auth.New(a.DB, a.Feed, a.Clock, a.Vault.MAC)
 	a.Sessions = a.Auth.NewSessions(c.secure())
+	if a.Passkeys, err = a.Auth.NewPasskeys(c.PublicURL, c.InstanceName); err != nil {
+		return err
+	}
 	a.Fetch, err = fetch.New(fetch.Config{
 		UserAgent: "Tangkal (+" + c.PublicURL + ")", AllowHTTP: true,
 		AllowPrefixes: c.AllowPrefixes, Ports: c.AllowPorts, Clock: a.Clock,

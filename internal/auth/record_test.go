@@ -34,7 +34,7 @@ func TestEveryActOfAdministrationIsRecordedWithoutItsSecret(t *testing.T) {
 		k, third := w.apiKey(t, ana, both, time.Time{})
 		must(w.RevokeAPIKey(t.Context(), head, k.ID))
 		e := w.enrol(t, ana)
-		must(w.RevokeKey(t.Context(), ana, ana.Person, e.key))
+		must(w.RevokeKey(t.Context(), head, ana.Person, e.key))
 		must(w.UpdatePerson(t.Context(), head, party.Person{ID: ana.Person, Name: "ana", Email: "ana@agency.example", Roles: analyst, Lang: "en", Zone: "UTC"}))
 		must(w.Deactivate(t.Context(), head, ana.Person))
 

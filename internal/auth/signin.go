@@ -3,11 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -19,8 +14,6 @@ import (
 )
 
 const (
-	// challengeFor is how long a sign-in challenge may be answered.
-	challengeFor = 5 * time.Minute
 	// inviteFor is how long an invitation may be taken up.
 	inviteFor = 7 * 24 * time.Hour
 
@@ -28,60 +21,13 @@ const (
 	firstRunPrefix = "tgf_"
 )
 
-// A Challenge is what a browser key signs to sign in: SHA-256 over
-// "tangkal/sign-in/v1\n" and the nonce.
-type Challenge struct {
-	ID    string
-	Nonce []byte
-}
-
-// Digest returns the 32 bytes that the key signs.
-func (c Challenge) Digest() [32]byte {
-	return sha256.Sum256(append([]byte("tangkal/sign-in/v1\n"), c.Nonce...))
-}
-
-// NewChallenge returns a challenge for one sign-in. It tells nothing about who
-// exists, and nothing is stored for it: anybody may ask for any number.
-func (a *Auth) NewChallenge() Challenge {
-	body := make([]byte, challengeSeed+8)
-	rand.Read(body[:challengeSeed])                                                                       //nolint:errcheck // never fails (crypto/rand)
-	binary.BigEndian.PutUint64(body[challengeSeed:], uint64(a.clock.Now().Add(challengeFor).UnixMicro())) //nolint:gosec // after 1970
-	return Challenge{ID: challengeText.EncodeToString(append(body, a.challengeTag(body)...)), Nonce: a.mac("sign-in-nonce", body)}
-}
-
-const (
-	challengeSeed = 16 // random bytes
-	challengeTag  = 16 // of the MAC over seed and time
-)
-
-var challengeText = base64.RawURLEncoding
-
-func (a *Auth) challengeTag(body []byte) []byte {
-	return a.mac("sign-in-challenge", body)[:challengeTag]
-}
-
-// readChallenge returns the challenge of an identifier that we wrote, and when
-// it ends.
-func (a *Auth) readChallenge(id string) (c Challenge, end time.Time, ok bool) {
-	raw, err := challengeText.Strict().DecodeString(id)
-	if err != nil || len(raw) != challengeSeed+8+challengeTag {
-		return c, end, false
-	}
-	body, tag := raw[:challengeSeed+8], raw[challengeSeed+8:]
-	if !hmac.Equal(tag, a.challengeTag(body)) {
-		return c, end, false
-	}
-	end = time.UnixMicro(int64(binary.BigEndian.Uint64(body[challengeSeed:]))) //nolint:gosec // we wrote it
-	return Challenge{ID: id, Nonce: a.mac("sign-in-nonce", body)}, end, true
-}
-
 // SignIn answers a challenge with a key's signature and returns the person. A
 // challenge signs in once; a wrong answer stores nothing.
 func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, signature []byte) (party.PersonID, error) {
 	refused := fault.New(fault.Denied, "auth.sign-in-failed")
 	now := a.clock.Now()
-	c, end, ok := a.readChallenge(challenge)
-	if !ok || end.Before(now) {
+	c, ok := a.readChallenge(signInChallenge, "", challenge)
+	if !ok || c.end.Before(now) {
 		return "", refused
 	}
 	k, err := party.GetKey(ctx, a.db, key)
@@ -95,26 +41,11 @@ func (a *Auth) SignIn(ctx context.Context, challenge string, key party.KeyID, si
 	if _, err := actorOf(ctx, a.db, k.Person); err != nil {
 		return "", refused.Because(err)
 	}
-	if err := a.spend(ctx, c, end, now); err != nil {
+	err = a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return a.spend(ctx, tx, c, now) })
+	if err != nil {
 		return "", err
 	}
 	return k.Person, nil
-}
-
-// spend remembers that a challenge was answered, for longer than it lives, so
-// that a clock set back brings none to life again.
-func (a *Auth) spend(ctx context.Context, c Challenge, end, now time.Time) error {
-	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM challenges WHERE expires_at < $1`, db.Micros(now.Add(-24*time.Hour))); err != nil {
-			return err
-		}
-		n, err := tx.Exec(ctx, `INSERT INTO challenges (id, nonce, purpose, subject, expires_at) VALUES ($1, $2, 'sign-in', '', $3) ON CONFLICT DO NOTHING`,
-			c.ID, c.Nonce, db.Micros(end))
-		if err == nil && n == 0 {
-			err = fault.New(fault.Denied, "auth.sign-in-failed")
-		}
-		return err
-	})
 }
 
 // An Invitation lets one person into one party.
@@ -237,13 +168,21 @@ type Joining struct {
 	Name   string
 	Lang   string
 	Zone   string
-	Public []byte // Ed25519 public key of the browser they will sign with
-	Label  string // what to call that browser
+	Public []byte // Ed25519 public key of the browser they will sign with; not with a passkey
+	Label  string // what to call that browser or passkey
 }
 
 // Join takes up an invitation: the person, their key and the end of the
 // invitation are one transaction.
 func (a *Auth) Join(ctx context.Context, secret string, j Joining) (party.Person, error) {
+	return a.join(ctx, secret, j, func(ctx context.Context, tx *db.Tx, _ Invitation, p party.Person, now time.Time) error {
+		_, err := party.AddKey(ctx, tx, party.Key{Person: p.ID, Method: party.BrowserKey, Public: j.Public, Label: j.Label}, now)
+		return err
+	})
+}
+
+// join takes up an invitation; enrol adds the new person's first key.
+func (a *Auth) join(ctx context.Context, secret string, j Joining, enrol func(context.Context, *db.Tx, Invitation, party.Person, time.Time) error) (party.Person, error) {
 	now := a.clock.Now()
 	var p party.Person
 	err := a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -259,7 +198,7 @@ func (a *Auth) Join(ctx context.Context, secret string, j Joining) (party.Person
 		if err != nil {
 			return err
 		}
-		if _, err := party.AddKey(ctx, tx, party.Key{Person: p.ID, Method: party.BrowserKey, Public: j.Public, Label: j.Label}, now); err != nil {
+		if err := enrol(ctx, tx, i, p, now); err != nil {
 			return err
 		}
 		return a.record(ctx, tx, party.Actor{Party: p.Party, Person: p.ID}, "person.joined", "person", string(p.ID), map[string]any{"roles": i.Roles}, now)
@@ -289,7 +228,8 @@ func (a *Auth) EnrolKey(ctx context.Context, by party.Actor, public []byte, labe
 }
 
 // RevokeKey ends one of the actor's own signing keys, or one of a colleague's
-// for who administers the party.
+// for who administers the party. Nobody shuts themselves out: the last key that
+// signs its person in is revoked by an administrator only.
 func (a *Auth) RevokeKey(ctx context.Context, by party.Actor, person party.PersonID, id party.KeyID) error {
 	if by.Person != person {
 		if err := May(by, PartyAdmin, Object{What: "key", Owner: by.Party}); err != nil {
@@ -304,6 +244,9 @@ func (a *Auth) RevokeKey(ctx context.Context, by party.Actor, person party.Perso
 		}
 		if err := party.RevokeKey(ctx, tx, person, id, now); err != nil {
 			return err
+		}
+		if ways, err := party.WaysIn(ctx, tx, person); err != nil || ways == 0 && by.Person == person {
+			return errors.Join(err, fault.New(fault.Conflict, "auth.last-key"))
 		}
 		return a.record(ctx, tx, by, "key.revoked", "key", string(id), nil, now)
 	})

@@ -125,7 +125,7 @@ type Key struct {
 	ID        KeyID
 	Person    PersonID
 	Method    Method
-	Public    []byte // 32 bytes, Ed25519 (RFC 8032)
+	Public    []byte // 32 bytes, Ed25519 (RFC 8032); of a passkey SubjectPublicKeyInfo in DER (RFC 5280)
 	Label     string
 	CreatedAt time.Time
 	RevokedAt time.Time // zero while valid

@@ -193,7 +193,7 @@ func KeyIDOf(public []byte) KeyID {
 	return KeyID(hex.EncodeToString(sum[:8]))
 }
 
-// AddKey enrols a public key for a person. A key belongs to one person for
+// AddKey enrols an Ed25519 key for a person; AddPasskey takes passkeys. A key belongs to one person for
 // ever: enrolling it again for another is refused.
 func AddKey(ctx context.Context, tx *db.Tx, k Key, now time.Time) (Key, error) {
 	if len(k.Public) != ed25519.PublicKeySize {
@@ -202,6 +202,10 @@ func AddKey(ctx context.Context, tx *db.Tx, k Key, now time.Time) (Key, error) {
 	if k.Method != BrowserKey && k.Method != Automation {
 		return k, fault.New(fault.Invalid, "party.key-method", "Value", string(k.Method)).At("/method")
 	}
+	return insertKey(ctx, tx, k, now)
+}
+
+func insertKey(ctx context.Context, tx *db.Tx, k Key, now time.Time) (Key, error) {
 	k.ID, k.CreatedAt = KeyIDOf(k.Public), now
 	n, err := tx.Exec(ctx, `INSERT INTO person_keys (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT DO NOTHING`,
 		k.ID, k.Person, k.Method, k.Public, k.Label, db.Micros(now))
@@ -219,6 +223,11 @@ func Keys(ctx context.Context, r db.Reader, id PersonID) ([]Key, error) {
 // GetKey returns a key, revoked ones too, or a hidden fault.
 func GetKey(ctx context.Context, r db.Reader, id KeyID) (Key, error) {
 	return hide(db.One(ctx, r, scanKey, `SELECT `+keyColumns+` FROM person_keys WHERE id = $1`, id))
+}
+
+// WaysIn returns how many standing keys sign a person in.
+func WaysIn(ctx context.Context, r db.Reader, id PersonID) (int64, error) {
+	return db.Value[int64](ctx, r, `SELECT count(*) FROM person_keys WHERE person_id = $1 AND revoked_at IS NULL AND method IN ($2, $3)`, id, BrowserKey, Passkey)
 }
 
 // RevokeKey ends a person's key; what it signed before stays signed.

@@ -12,17 +12,18 @@ import (
 	"github.com/tangkal/tangkal/internal/web/components"
 )
 
-// JoinPage is where an invited person makes their key.
+// JoinPage is where an invited person makes their passkey or browser key.
 type JoinPage struct {
 	components.PublicPage
-	Action string // POST: name, lang, zone, public, label
-	Party  string
-	Roles  string
-	Name   string
-	Zones  []Option
-	Zone   string
-	Label  string // of the browser
-	Errors []components.FieldError
+	Action  string // POST: name, lang, zone, label, and public or passkey-challenge and credential
+	Party   string
+	Roles   string
+	Name    string
+	Zones   []Option
+	Zone    string
+	Label   string // of the browser
+	Passkey PasskeyButton
+	Errors  []components.FieldError
 }
 
 func (pg JoinPage) wrong(field string) string { return fieldError(pg.Errors, field) }
@@ -99,11 +100,12 @@ func (s *Server) joinPage(r *http.Request) (JoinPage, error) {
 	pg.Signs, pg.Narrow, pg.NoFoot, pg.Exit = true, true, true, ""
 	pg.Title = pg.P.T("public.join.title", "Party", org.Name)
 	pg.Roles, pg.Zones = roleNames(pg.P, i.Roles), zones(pg.P, s.Clock.Now(), org.Zone)
-	return pg, nil
+	pg.Passkey, err = s.newPasskey(func() (auth.Ceremony, error) { return s.Passkeys.BeginJoin(r.Context(), secret) })
+	return pg, err
 }
 
-// postInvitation: POST /invitation/{secret} with name, lang, zone, public and
-// label joins and signs in.
+// postInvitation: POST /invitation/{secret} with name, lang, zone, label, and
+// public or an authenticator's answer, joins and signs in.
 func (s *Server) postInvitation(w http.ResponseWriter, r *http.Request) error {
 	if err := smallForm(w, r); err != nil {
 		return err
@@ -115,11 +117,11 @@ func (s *Server) postInvitation(w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
 	pg.Name, pg.Zone, pg.Label = f.Get("name"), f.Get("zone"), f.Get("label")
 	public, err := base64.StdEncoding.DecodeString(f.Get("public"))
-	if err != nil || len(public) == 0 {
+	if (err != nil || len(public) == 0) && f.Get("credential") == "" {
 		pg.Errors, pg.Failed = []components.FieldError{{Text: pg.P.T("public.join.nokey")}}, true
 		return s.render(w, r, http.StatusUnprocessableEntity, joinView(pg))
 	}
-	p, err := s.Auth.Join(r.Context(), r.PathValue("secret"), auth.Joining{Name: pg.Name, Lang: f.Get("lang"), Zone: pg.Zone, Public: public, Label: pg.Label})
+	p, err := s.join(r, auth.Joining{Name: pg.Name, Lang: f.Get("lang"), Zone: pg.Zone, Public: public, Label: pg.Label})
 	if err != nil {
 		pg.Errors, err = fieldErrors(pg.P, err, map[string]string{"/name": "name", "/lang": "lang", "/zone": "zone", "/label": "label"})
 		if err != nil {
@@ -129,6 +131,16 @@ func (s *Server) postInvitation(w http.ResponseWriter, r *http.Request) error {
 		return s.render(w, r, http.StatusUnprocessableEntity, joinView(pg))
 	}
 	return s.begin(w, r, p.ID, "")
+}
+
+// join takes up the invitation of a request with a passkey, if there is one.
+func (s *Server) join(r *http.Request, j auth.Joining) (party.Person, error) {
+	secret, answer := r.PathValue("secret"), passkeyAnswer(r)
+	if len(answer.Credential) == 0 {
+		return s.Auth.Join(r.Context(), secret, j)
+	}
+	j.Label = passkeyLabel(r, j.Label)
+	return s.Passkeys.Join(r.Context(), secret, j, answer)
 }
 
 // getFirstRun: GET /first-run asks for the secret that the program printed.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web/components"
@@ -14,13 +15,14 @@ import (
 // keys they sign with.
 type ProfilePage struct {
 	components.ConsolePage
-	Email  string
-	Lang   string
-	Zone   string
-	Zones  []Option
-	Keys   []ProfileKey
-	Saved  string
-	Errors []components.FieldError
+	Email   string
+	Lang    string
+	Zone    string
+	Zones   []Option
+	Keys    []ProfileKey
+	Passkey PasskeyButton
+	Saved   string
+	Errors  []components.FieldError
 }
 
 func (pg ProfilePage) wrong(field string) string { return fieldError(pg.Errors, field) }
@@ -77,7 +79,8 @@ func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
 	for _, k := range keys {
 		pg.Keys = append(pg.Keys, ProfileKey{ID: string(k.ID), Label: k.Label, Method: c.P.T("public.profile.method." + string(k.Method)), At: k.CreatedAt, Revoked: k.RevokedAt})
 	}
-	return pg, nil
+	pg.Passkey, err = s.newPasskey(func() (auth.Ceremony, error) { return s.Passkeys.BeginEnrol(ctx, actor) })
+	return pg, err
 }
 
 // postProfile: POST /profile with lang and zone.

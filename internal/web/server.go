@@ -36,6 +36,7 @@ type Deps struct {
 	Log       *slog.Logger
 	Auth      *auth.Auth
 	Sessions  *auth.Sessions
+	Passkeys  *auth.Passkeys
 	Vault     *vault.Vault
 	Packs     *policy.Set
 	Platforms *canonical.Platforms

@@ -16,14 +16,15 @@ import (
 	"github.com/tangkal/tangkal/internal/web/components"
 )
 
-// SignInPage is where staff sign in: with the key of their browser, or, in a
-// demo of made-up people, with one press.
+// SignInPage is where staff sign in: with a passkey, with the key of their
+// browser, or, in a demo of made-up people, with one press.
 type SignInPage struct {
 	components.PublicPage
 	Challenge string // identifier of the challenge, auth.Challenge.ID
 	Nonce     string // base64 of what is signed
 	Next      string // path to go to afterwards, "" for the person's first page
 	Failed    string // why the last attempt was refused, "" if there was none
+	Passkey   PasskeyButton
 	Demo      []DemoParty
 }
 
@@ -50,6 +51,7 @@ func (s *Server) signInRoutes() []Route {
 	return []Route{
 		{"GET /sign-in", "", s.getSignIn},
 		{"POST /sign-in", "", s.postSignIn},
+		{"POST /sign-in/passkey", "", s.postSignInPasskey},
 		{"POST /sign-out", "", s.postSignOut},
 		{"POST /demo/sign-in", "", s.postDemoSignIn},
 		{"GET /invitation/{secret}", "", s.getInvitation},
@@ -58,6 +60,7 @@ func (s *Server) signInRoutes() []Route {
 		{"POST /first-run", "", s.postFirstRun},
 		{"GET /profile", auth.PolicyRead, s.getProfile},
 		{"POST /profile", auth.PolicyRead, s.postProfile},
+		{"POST /profile/passkeys", auth.PolicyRead, s.postProfilePasskey},
 		{"POST /profile/keys", auth.PolicyRead, s.postProfileKey},
 		{"POST /profile/keys/{id}/revoke", auth.PolicyRead, s.postProfileKeyRevoke},
 		{"GET /events", auth.PolicyRead, s.events},
@@ -78,6 +81,13 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 		Nonce: base64.StdEncoding.EncodeToString(c.Nonce), Next: ownPath(next),
 	}
 	pg.Signs = true
+	if s.Passkeys.On() {
+		options, err := s.Passkeys.SignInOptions(c)
+		if err != nil {
+			return err
+		}
+		pg.Passkey = PasskeyButton{Challenge: c.ID, Options: options}
+	}
 	if refused != nil {
 		pg.PublicPage.Failed, pg.Path = true, "/sign-in"
 		pg.Failed = pg.P.Fault(refused)

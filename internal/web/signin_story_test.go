@@ -61,7 +61,7 @@ func TestFoundingJoiningAndSigningInByKey(t *testing.T) {
 	p.Run(chromedp.SetValue("#secret", secret, chromedp.ByQuery), chromedp.Click(`main button[type="submit"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[data-new-key]`, chromedp.ByQuery))
 	axetest.Check(t, p.Context, "")
 	p.Shot("join")
-	p.Run(chromedp.SendKeys("#label", "office laptop", chromedp.ByQuery), chromedp.Click(`form[data-new-key] button[type="submit"]`, chromedp.ByQuery),
+	p.Run(chromedp.SendKeys("#label", "office laptop", chromedp.ByQuery), chromedp.Click(`form[data-new-key] [data-browser-key]`, chromedp.ByQuery),
 		chromedp.WaitVisible(".rail", chromedp.ByQuery))
 
 	p.Go(address + "/profile")
@@ -80,7 +80,7 @@ func TestFoundingJoiningAndSigningInByKey(t *testing.T) {
 		t.Errorf("signed in to %s", at)
 	}
 	// A second key, and the first one's end: it opens nothing any more.
-	p.Run(chromedp.SendKeys("#label", "second", chromedp.ByQuery), chromedp.Click(`form[data-new-key] button[type="submit"]`, chromedp.ByQuery), chromedp.WaitVisible(`main [role="status"]`, chromedp.ByQuery))
+	p.Run(chromedp.SendKeys("#label", "second", chromedp.ByQuery), chromedp.Click(`form[data-new-key] [data-browser-key]`, chromedp.ByQuery), chromedp.WaitVisible(`main [role="status"]`, chromedp.ByQuery))
 	if err := p.Has("This browser can sign now.", "2 valid"); err != nil {
 		t.Error(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
 
@@ -225,6 +226,50 @@ func (p *Page) Bring(jar http.CookieJar, address string) {
 	for _, c := range jar.Cookies(u) {
 		p.Run(network.SetCookie(c.Name, c.Value).WithURL(address).WithHTTPOnly(true).WithSameSite(network.CookieSameSiteLax))
 	}
+}
+
+// An Authenticator is one that the browser itself simulates, with a person who
+// always touches and verifies: the built-in one of a laptop or phone.
+type Authenticator struct {
+	page *Page
+	id   webauthn.AuthenticatorID
+}
+
+// Authenticator gives the page's device an authenticator for passkeys.
+func (p *Page) Authenticator() Authenticator {
+	p.t.Helper()
+	a := Authenticator{page: p}
+	p.Run(webauthn.Enable(), chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		a.id, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		}).Do(ctx)
+		return err
+	}))
+	return a
+}
+
+// Verifies sets whether the person passes the authenticator's verification.
+func (a Authenticator) Verifies(yes bool) {
+	a.page.t.Helper()
+	a.page.Run(webauthn.SetUserVerified(a.id, yes))
+}
+
+// Passkeys returns how many discoverable credentials the authenticator holds
+// for each relying party.
+func (a Authenticator) Passkeys() map[string]int {
+	a.page.t.Helper()
+	held := map[string]int{}
+	a.page.Run(chromedp.ActionFunc(func(ctx context.Context) error {
+		all, err := webauthn.GetCredentials(a.id).Do(ctx)
+		for _, c := range all {
+			if c.IsResidentCredential {
+				held[c.RpID]++
+			}
+		}
+		return err
+	}))
+	return held
 }
 
 // Cookies returns every cookie the page's browser holds, as name=value.

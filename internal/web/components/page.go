@@ -276,7 +276,8 @@ func scriptWords(p *i18n.Printer) string {
 	names := []string{
 		"seconds", "minutes", "hours", "hm", "day", "days", "left", "over", "due",
 		"copied", "copyfailed", "undo", "dismiss", "lost", "new", "uploading", "uploaded", "uploadfailed", "offline",
-		"signing", "nokey", "noed25519", "nosecure", "signfailed", "keymade", "seen", "removed", "busy", "printable", "openfirst",
+		"signing", "nokey", "noed25519", "nosecure", "signfailed", "nopasskeys", "passkeyhere", "passkeystopped", "passkeyfailed",
+		"keymade", "seen", "removed", "busy", "printable", "openfirst",
 	}
 	words := make(map[string]string, len(names)+1)
 	for _, n := range names {

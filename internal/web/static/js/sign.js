@@ -13,6 +13,7 @@
 //                 the browser holds no key, a button offers to make one, and in
 //                 a demonstration (body data-demo) it is made unasked
 //   data-label    what to call the key: the person's name
+import { startPasskeys } from './passkey.js';
 import { each, say } from './words.js';
 
 const store = 'keys';
@@ -184,9 +185,10 @@ async function offerKeys(form) {
 }
 
 export function startSigning() {
+  startPasskeys();
   document.addEventListener('submit', (e) => {
     const form = e.target;
-    if (!form.matches('form[data-sign], form[data-new-key]')) return;
+    if (!form.matches('form[data-sign], form[data-new-key]') || e.submitter?.matches('[data-passkey]')) return;
     if (form.dataset.signed) { delete form.dataset.signed; return; }
     e.preventDefault();
     if ('sign' in form.dataset) signAndSend(form, e.submitter);

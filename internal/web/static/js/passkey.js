@@ -1,0 +1,55 @@
+// Passkeys (WebAuthn Level 3): a submit button with data-passkey asks the
+// authenticator before its form is sent.
+//
+//   data-passkey   "create" makes a passkey, "get" uses one
+//   data-options   the options as JSON, from the server
+//
+// The answer goes into the form's hidden field credential, as JSON. What went
+// wrong is said in the form's [data-sign-error].
+import { say } from './words.js';
+
+async function ask(button) {
+  const options = JSON.parse(button.dataset.options);
+  if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) throw new Error('nopasskeys');
+  if (button.dataset.passkey === 'create') {
+    return navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
+  }
+  return navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+}
+
+// wordFor says in the reader's terms what the browser's error means (WebAuthn
+// Level 3, section 5.1.3.1).
+function wordFor(error) {
+  if (error.message === 'nopasskeys') return 'nopasskeys';
+  if (error.name === 'InvalidStateError') return 'passkeyhere';
+  if (error.name === 'NotAllowedError') return 'passkeystopped';
+  return 'passkeyfailed';
+}
+
+async function askAndSend(form, button) {
+  const box = form.querySelector('[data-sign-error]');
+  box?.classList.add('hidden');
+  form.setAttribute('aria-busy', 'true');
+  try {
+    const credential = await ask(button);
+    form.elements.namedItem('credential').value = JSON.stringify(credential.toJSON());
+    form.dataset.answered = 'yes';
+    form.requestSubmit(button);
+  } catch (error) {
+    if (!box) return;
+    box.textContent = say(wordFor(error));
+    box.classList.remove('hidden');
+  } finally {
+    form.removeAttribute('aria-busy');
+  }
+}
+
+export function startPasskeys() {
+  document.addEventListener('submit', (e) => {
+    const button = e.submitter;
+    if (!button?.matches('button[data-passkey]')) return;
+    if (e.target.dataset.answered) { delete e.target.dataset.answered; return; }
+    e.preventDefault();
+    askAndSend(e.target, button);
+  }, true);
+}
