@@ -41,14 +41,14 @@ func check[T any](canon []byte, rules func(T) []Problem) ([]Problem, error) {
 	var doc T
 	if err := json.Unmarshal(canon, &doc); err != nil {
 		// The schema fits, so this is a date such as 30 February.
-		return []Problem{{"", err.Error()}}, nil //nolint:nilerr // a fault of the document, not of ours
+		return []Problem{{"", err.Error(), RuleForm, ""}}, nil //nolint:nilerr // a fault of the document, not of ours
 	}
 	again, err := canonical(doc, MaxBytes, maxDepth)
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(again, canon) {
-		return []Problem{{"", "must hold no time of year 1: that stands for an absent one"}}, nil
+		return []Problem{{"", "must hold no time of year 1: that stands for an absent one", RuleOrder, ""}}, nil
 	}
 	return rules(doc), nil
 }
@@ -58,7 +58,7 @@ type list []Problem
 
 func (l *list) add(ok bool, pointer, want string) {
 	if !ok {
-		*l = append(*l, Problem{pointer, want})
+		*l = append(*l, Problem{pointer, want, RuleOrder, ""})
 	}
 }
 

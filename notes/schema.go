@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,7 +26,39 @@ const schemaBase = "https://github.com/tangkal/tangkal/notes/schema/"
 // Problem is one thing that is wrong in a document.
 type Problem struct {
 	Pointer string // where, as a JSON Pointer (RFC 6901); "" is the whole document
-	Want    string // what would be right
+	Want    string // what would be right, in English
+	Rule    Rule   // the same for programs that say it in other words
+	Limit   string // what the rule holds against: a number, names or values; "" for none
+}
+
+// A Rule is the sort of a problem.
+type Rule string
+
+// The rules that a document can break.
+const (
+	RuleRequired  Rule = "required"   // Limit: the missing members, after commas
+	RuleAbsent    Rule = "absent"     // must not be here
+	RuleUnknown   Rule = "unknown"    // Limit: members that do not exist
+	RuleOneOf     Rule = "one-of"     // Limit: the values
+	RuleConst     Rule = "const"      // Limit: the value
+	RuleType      Rule = "type"       // Limit: the JSON types
+	RuleMinItems  Rule = "min-items"  // Limit: the number
+	RuleMaxItems  Rule = "max-items"  // Limit: the number
+	RuleMinLength Rule = "min-length" // Limit: characters
+	RuleMaxLength Rule = "max-length" // Limit: characters
+	RuleUnique    Rule = "unique"     // elements may not repeat
+	RuleMinimum   Rule = "minimum"    // Limit: the number
+	RuleMaximum   Rule = "maximum"    // Limit: the number
+	RuleForm      Rule = "form"       // a pattern or another keyword of the schema
+	RuleOrder     Rule = "order"      // disagrees with another member
+)
+
+// Rules lists every rule.
+func Rules() []Rule {
+	return []Rule{
+		RuleRequired, RuleAbsent, RuleUnknown, RuleOneOf, RuleConst, RuleType, RuleMinItems, RuleMaxItems,
+		RuleMinLength, RuleMaxLength, RuleUnique, RuleMinimum, RuleMaximum, RuleForm, RuleOrder,
+	}
 }
 
 // InvalidError says everything that is wrong with a document.
@@ -158,7 +191,8 @@ func (s *schemaSet) problems(e *jsonschema.ValidationError, to []Problem) []Prob
 		}
 		return to
 	}
-	return append(to, Problem{pointer(e.InstanceLocation), s.want(e)})
+	rule, limit := ruleOf(e)
+	return append(to, Problem{pointer(e.InstanceLocation), s.want(e), rule, limit})
 }
 
 func (s *schemaSet) want(e *jsonschema.ValidationError) string {
@@ -196,6 +230,42 @@ func (s *schemaSet) want(e *jsonschema.ValidationError) string {
 		return "must be as described: " + d
 	}
 	return "must satisfy " + strings.Join(e.ErrorKind.KeywordPath(), "/")
+}
+
+// ruleOf sorts a failure of a schema.
+func ruleOf(e *jsonschema.ValidationError) (Rule, string) {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		return RuleRequired, strings.Join(k.Missing, ", ")
+	case *kind.DependentRequired:
+		return RuleRequired, strings.Join(k.Missing, ", ")
+	case *kind.AdditionalProperties:
+		return RuleUnknown, quoteAll(k.Properties)
+	case *kind.FalseSchema:
+		return RuleAbsent, ""
+	case *kind.Enum:
+		return RuleOneOf, printAll(k.Want)
+	case *kind.Const:
+		return RuleConst, printAll([]any{k.Want})
+	case *kind.Type:
+		return RuleType, strings.Join(k.Want, ", ")
+	case *kind.MinItems:
+		return RuleMinItems, strconv.Itoa(k.Want)
+	case *kind.MaxItems:
+		return RuleMaxItems, strconv.Itoa(k.Want)
+	case *kind.MinLength:
+		return RuleMinLength, strconv.Itoa(k.Want)
+	case *kind.MaxLength:
+		return RuleMaxLength, strconv.Itoa(k.Want)
+	case *kind.UniqueItems:
+		return RuleUnique, ""
+	case *kind.Minimum:
+		return RuleMinimum, k.Want.RatString()
+	case *kind.Maximum:
+		return RuleMaximum, k.Want.RatString()
+	default:
+		return RuleForm, ""
+	}
 }
 
 // description is what the schema at url says about itself.

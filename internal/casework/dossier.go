@@ -128,7 +128,14 @@ func dossierFault(err error) error {
 	}
 	var c fault.Checker
 	for _, p := range bad.Problems {
-		c.Add(strings.TrimPrefix(p.Pointer, "/assessment"), "case.document", "Want", p.Want)
+		at := strings.TrimPrefix(p.Pointer, "/assessment")
+		if p.Rule == notes.RuleRequired {
+			for name := range strings.SplitSeq(p.Limit, ", ") {
+				c.Require(false, at+"/"+name)
+			}
+			continue
+		}
+		c.Add(at, "document."+string(p.Rule), "Limit", p.Limit)
 	}
 	f, ok := fault.As(c.Err())
 	if !ok {

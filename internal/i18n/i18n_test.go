@@ -10,6 +10,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/notes"
 )
 
 func TestNegotiate(t *testing.T) {
@@ -98,6 +99,21 @@ func TestEverythingRequiredHasAName(t *testing.T) {
 	})
 	if err != nil || found < 20 {
 		t.Fatalf("%d requirements found, %v: has the form of the source changed?", found, err)
+	}
+}
+
+func TestEveryRuleOfADocumentIsSaid(t *testing.T) {
+	for _, lang := range i18n.Langs() {
+		for _, r := range notes.Rules() {
+			e := fault.New(fault.Invalid, "document."+string(r), "Limit", "200").At("/reasons/texts/en")
+			got := i18n.For(lang).Fault(e)
+			if named := "“" + i18n.For(lang).T("field.reasons") + ", "; !strings.HasPrefix(got, named) || strings.Contains(got, "document.") {
+				t.Errorf("%s, %s: %q does not name the field", lang, r, got)
+			}
+			if got := i18n.For(lang).Fault(e.At("")); got == "" || strings.Contains(got, "document.") || strings.Contains(got, "no value") {
+				t.Errorf("%s, %s: the whole document is said as %q", lang, r, got)
+			}
+		}
 	}
 }
 

@@ -211,13 +211,13 @@ func invalidDocument(err error) error {
 	}
 	var c fault.Checker
 	for _, p := range bad.Problems {
-		if missing, ok := strings.CutPrefix(p.Want, "needs "); ok {
-			for name := range strings.SplitSeq(missing, ", ") {
+		if p.Rule == notes.RuleRequired {
+			for name := range strings.SplitSeq(p.Limit, ", ") {
 				c.Require(false, p.Pointer+"/"+name)
 			}
 			continue
 		}
-		c.Add(p.Pointer, "notice.field", "Want", p.Want)
+		c.Add(p.Pointer, "document."+string(p.Rule), "Limit", p.Limit)
 	}
 	return c.Err()
 }
