@@ -70,7 +70,7 @@ func itemOpen(it notice.ItemView, e notice.Event) bool {
 func (t orderTeller) item(it notice.ItemView) OrderItem {
 	n := strconv.Itoa(it.N)
 	out := OrderItem{
-		N: it.N, URL: components.Defanged{Text: canonical.Defang(it.URL), Copy: true}, Chip: itemChip(t.P, it), Checked: it.State == notice.Verified,
+		N: it.N, URL: components.Defanged{Text: canonical.Defang(it.URL), Copy: true, Wide: true}, Chip: itemChip(t.P, it), Checked: it.State == notice.Verified,
 		Verify: itemOpen(it, notice.EventVerify),
 	}
 	if itemOpen(it, notice.EventReopen) {
