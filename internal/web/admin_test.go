@@ -46,6 +46,28 @@ func post(t *testing.T, x *exchangetest.Exchange, who, path string, form url.Val
 	return resp.StatusCode, string(b)
 }
 
+func TestAnErrorLeavesPeopleWhereTheyWork(t *testing.T) {
+	exchangetest.Each(t, func(t *testing.T, x *exchangetest.Exchange) {
+		for path, who := range map[string]string{"/orders/00000000-0000-4000-8000-000000000000": "analyst", "/triage": "platform"} {
+			for _, lang := range []string{"id", "en"} {
+				status, page := get(t, x, who, path+"?lang="+lang)
+				if status != http.StatusNotFound || !strings.Contains(page, `class="rail"`) || !strings.Contains(page, `action="/sign-out"`) {
+					t.Errorf("%s, %s: %d, or without the console's frame", path, who, status)
+				}
+			}
+		}
+		resp, err := http.Get(x.URL + "/no-such-page")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() //nolint:errcheck // read to its end below
+		page, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusNotFound || strings.Contains(string(page), `class="rail"`) {
+			t.Errorf("a stranger's error: %d, %v, or with the console's frame", resp.StatusCode, err)
+		}
+	})
+}
+
 var secretText = regexp.MustCompile(`data-secret>([^<]+)<`)
 
 func TestAnAdministratorInvitesGivesKeysAndEndsAccess(t *testing.T) {

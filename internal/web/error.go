@@ -6,11 +6,12 @@ import "github.com/tangkal/tangkal/internal/web/components"
 // with.
 type ErrorPage struct {
 	components.PublicPage
-	Icon   string
-	What   string // the fault's own sentence
-	Parts  []string
-	Kept   string // what became of what was sent; "" if nothing was
-	Advice string
-	Code   string // "" where there is nothing to look up
-	Back   Option // Value is the address
+	Console *components.ConsolePage // the frame of somebody who is signed in; nil for the public's
+	Icon    string
+	What    string // the fault's own sentence
+	Parts   []string
+	Kept    string // what became of what was sent; "" if nothing was
+	Advice  string
+	Code    string // "" where there is nothing to look up
+	Back    Option // Value is the address
 }

@@ -234,7 +234,25 @@ func (s *Server) errorPage(r *http.Request, e *fault.Error) templ.Component {
 	if from := backTo(r); from != "" {
 		pg.Back = Option{Value: from, Label: p.T("web.error.back")}
 	}
+	if e.Kind != fault.Unavailable { // the frame asks the database, too
+		pg.Console = s.errorFrame(r, pg.Title)
+	}
 	return errorView(pg)
+}
+
+// errorFrame is the console's frame for somebody who is signed in, so that an
+// error leaves them where they work; nil for everybody else, and wherever the
+// frame itself cannot be made: an error page must not fail for it.
+func (s *Server) errorFrame(r *http.Request, title string) *components.ConsolePage {
+	if !actorOf(r.Context()).Known() {
+		return nil
+	}
+	c, err := s.console(r, "", title, components.Crumb{Label: title})
+	if err != nil {
+		s.Log.DebugContext(r.Context(), "the error page has no frame", "error", err)
+		return nil
+	}
+	return &c
 }
 
 // backTo is the page of ours that a request came from, "" if none.

@@ -104,16 +104,23 @@ func (s *Server) Handler() (http.Handler, error) {
 func (s *Server) adapt(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.rememberLang(w, r)
-		err := s.enter(route, r, func(r *http.Request) error { return route.Do(w, r) })
+		err := s.enter(route, r, func(known *http.Request, refused error) error {
+			if r = known; refused != nil {
+				return refused
+			}
+			return route.Do(w, r)
+		})
 		if err != nil {
 			s.fail(w, r, err)
 		}
 	})
 }
 
-func (s *Server) enter(route Route, r *http.Request, next func(*http.Request) error) error {
+// enter calls next with the request of somebody known, and with what stands in
+// their way; a visitor who must sign in first does not come that far.
+func (s *Server) enter(route Route, r *http.Request, next func(*http.Request, error) error) error {
 	if route.Act == "" {
-		return next(r)
+		return next(r, nil)
 	}
 	actor, err := s.Sessions.Actor(r.Context())
 	if err != nil {
@@ -122,10 +129,11 @@ func (s *Server) enter(route Route, r *http.Request, next func(*http.Request) er
 	if !actor.Known() {
 		return fault.New(fault.Denied, "auth.sign-in")
 	}
+	r = r.WithContext(auth.With(r.Context(), actor))
 	if !auth.Seat(actor, route.Act) {
-		return fault.Hidden("page")
+		return next(r, fault.Hidden("page"))
 	}
-	return next(r.WithContext(auth.With(r.Context(), actor)))
+	return next(r, nil)
 }
 
 // render writes a page whole or not at all.
