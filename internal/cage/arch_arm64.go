@@ -1,0 +1,7 @@
+//go:build linux
+
+package cage
+
+import "golang.org/x/sys/unix"
+
+const architecture = unix.AUDIT_ARCH_AARCH64
