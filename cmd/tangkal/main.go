@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
@@ -53,6 +54,7 @@ the internet: reports, cases, four-eyes notices, proof of delivery, answers.
 Every option can also be given as TANGKAL_<NAME> in the environment or in a file (--config).`
 
 func main() {
+	cage.Main() // before anything is opened: this may be a worker
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

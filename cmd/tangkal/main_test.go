@@ -10,12 +10,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tangkal/tangkal/internal/cage"
 )
 
 // asProgram makes the test binary be the program.
 const asProgram = "TANGKAL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	cage.Main() // the program under test starts this binary again as its worker
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

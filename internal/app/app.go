@@ -15,6 +15,7 @@ import (
 
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
@@ -45,6 +46,7 @@ type App struct {
 	Sessions  *auth.Sessions
 	Passkeys  *auth.Passkeys
 	Fetch     *fetch.Client
+	Cage      *cage.Cage
 	Outbox    *outbox.Outbox
 	Jobs      *job.Queue
 	Report    *report.Room
@@ -83,8 +85,12 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 	return a, nil
 }
 
-// Close closes the database after the writes in flight.
+// Close ends the worker that waits, and closes the database after the writes in
+// flight.
 func (a *App) Close() {
+	if a.Cage != nil {
+		a.Cage.Close()
+	}
 	if a.DB != nil {
 		a.DB.Close()
 	}
@@ -145,6 +151,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.Cage = cage.New(cage.Config{Worker: cage.Self(), Uncaged: c.Uncaged, Log: a.Log})
 	a.Outbox = outbox.New(outbox.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
@@ -304,7 +311,7 @@ func (a *App) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
-		"health": a.health.run,
+		"health": a.health.run, "cage": a.Cage.Run,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tangkal/tangkal/canonical"
@@ -40,6 +41,8 @@ type Config struct {
 	CounselURL string `name:"counsel-url" help:"Its address, as https://… or tel:…" env:"TANGKAL_COUNSEL_URL" placeholder:"URL"`
 
 	Recipients string `help:"age public keys of those who may unseal a reporter's contact, one a line." env:"TANGKAL_RECIPIENTS" type:"existingfile" placeholder:"FILE"`
+
+	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
 
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
 	AllowPrefixes []netip.Prefix `kong:"-" yaml:"-"` // inside addresses that captures and webhooks may reach: demo and tests
@@ -189,6 +192,7 @@ func (c Config) Settings() []Setting {
 		{"emergency", c.Emergency},
 		{"counsel", c.Counsel},
 		{"counsel-url", c.CounselURL},
+		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }
 

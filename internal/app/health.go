@@ -48,7 +48,7 @@ const (
 type Part struct {
 	Name  string `json:"name"`
 	Level Level  `json:"level"`
-	What  string `json:"what,omitempty"` // what is wrong
+	What  string `json:"what,omitempty"` // what is wrong, or what holds
 	Do    string `json:"do,omitempty"`   // what to do about it
 
 	why error // for the log
@@ -142,7 +142,7 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 // does not answer.
 func (a *App) parts(ctx context.Context) []Part {
 	database := a.databasePart(ctx)
-	out := []Part{database, a.vaultPart(), a.diskPart()}
+	out := []Part{database, a.vaultPart(), a.diskPart(), a.cagePart()}
 	if database.Level == Fine {
 		out = append(out, a.feedPart(ctx), a.clockPart(ctx), a.rowsPart(ctx))
 	}
@@ -190,6 +190,23 @@ func (a *App) diskPart() Part {
 			p.Do = "free or add space; nothing that was acknowledged is lost, and what does not fit is refused"
 			p.why = fmt.Errorf("%s free at %s", humanize.IBytes(uint64(free)), dir) //nolint:gosec // not negative
 		}
+	}
+	return p
+}
+
+// cagePart says what locks the workers in that open pictures. Without a cage no
+// picture is shown; everything else works.
+func (a *App) cagePart() Part {
+	s := a.Cage.Status()
+	p := Part{Name: "cage", Level: Fine, What: s.String()}
+	switch {
+	case !s.Known, s.Caged && len(s.Gaps) == 0:
+	case s.Caged:
+		p.Level, p.Do = Warning, "pictures are still opened apart; a newer kernel, or Landlock in its list of modules, adds what is missing"
+	case a.Config.Uncaged:
+		p.Level, p.Do = Warning, "pictures are opened in the server itself, as --uncaged says: only for development"
+	default:
+		p.Level, p.Do = Warning, "no picture is shown, and every file is kept; run it on Linux (amd64 or arm64) with seccomp, and permit seccomp and prlimit64 where calls are filtered"
 	}
 	return p
 }

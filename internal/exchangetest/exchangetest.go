@@ -24,6 +24,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/app"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
@@ -132,6 +133,15 @@ func (x *Exchange) Open(t testing.TB) {
 	if x.App, err = app.Open(t.Context(), x.Config, x.Clock, log); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A test binary is also the worker that opens pictures: its server starts it
+// again, before any test.
+var _ = asWorker()
+
+func asWorker() struct{} {
+	cage.Main()
+	return struct{}{}
 }
 
 // run serves on l until the returned function is called, or the test ends.

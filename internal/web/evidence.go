@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"encoding/base64"
@@ -16,8 +17,10 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage/picture"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
@@ -85,8 +88,8 @@ func (s *Server) readLink(token string) (evidenceLink, bool) {
 
 // EvidenceHandler serves sealed files on an origin of their own, where no
 // cookie, script or page of ours lives: GET /e/{token}. The rooms record each
-// opening before the first byte. Pictures are sent as they were stored; that
-// their metadata is stripped and that they are decoded in a cage comes later.
+// opening before the first byte. A picture is shown as the cage gives it back,
+// without what is not seen in it (threats T01, T05).
 func (s *Server) EvidenceHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /e/{token}", s.evidence)
@@ -119,59 +122,102 @@ func (s *Server) evidence(w http.ResponseWriter, r *http.Request) {
 		evidenceGone(w)
 		return
 	}
-	name, size, content, err := s.openEvidence(ctx, l)
-	if err != nil {
-		if _, known := fault.As(err); !known {
-			s.Log.ErrorContext(ctx, "open evidence", "error", err)
-		}
-		evidenceGone(w)
-		return
+	o, err := s.openEvidence(ctx, l)
+	if err == nil {
+		defer o.content.Close() //nolint:errcheck // opened for reading
+		err = s.serveEvidence(w, r, o)
 	}
-	defer content.Close() //nolint:errcheck // opened for reading
-	serveEvidence(w, r, name, size, content)
+	f, known := fault.As(err)
+	switch {
+	case err == nil, ctx.Err() != nil: // done, or the reader went away
+	case known && f.Kind == fault.Unavailable:
+		logbook.Failed(ctx, s.Log, err)
+		w.Header().Set("Retry-After", "5")
+		evidenceSays(w, r, o.by, http.StatusServiceUnavailable, f)
+	case known && f.Kind == fault.Invalid:
+		evidenceSays(w, r, o.by, http.StatusUnsupportedMediaType, f)
+	case !known:
+		s.Log.ErrorContext(ctx, "open evidence", "error", err)
+		fallthrough
+	default:
+		evidenceGone(w)
+	}
+}
+
+// evidenceSays tells whoever holds a good link why nothing is shown.
+func evidenceSays(w http.ResponseWriter, r *http.Request, by party.Actor, status int, f *fault.Error) {
+	lang := i18n.Negotiate(r.Header.Get("Accept-Language"))
+	if slices.Contains(i18n.Langs(), i18n.Lang(by.Lang)) {
+		lang = i18n.Lang(by.Lang)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, i18n.For(lang).Fault(f)+"\n") // whoever went away needs no answer
+}
+
+// An openFile is a sealed file on its way to a reader.
+type openFile struct {
+	by      party.Actor
+	name    string
+	size    int64
+	content io.ReadCloser
+	sent    bool // by a reporter, who must stay unknown
 }
 
 // openEvidence opens the file of a link as its person, who may have lost the
 // right since.
-func (s *Server) openEvidence(ctx context.Context, l evidenceLink) (name string, size int64, content io.ReadCloser, err error) {
+func (s *Server) openEvidence(ctx context.Context, l evidenceLink) (openFile, error) {
 	by, err := auth.ActorFor(ctx, s.DB, l.Person)
 	if err != nil {
-		return "", 0, nil, err
+		return openFile{}, err
 	}
 	if l.File != "" {
 		o, err := s.Casework.OpenCapture(ctx, by, l.File)
-		return o.Name, o.Ref.Size, o.Content, err
+		return openFile{by: by, name: o.Name, size: o.Ref.Size, content: o.Content}, err
 	}
 	f, content, err := s.Report.OpenFile(ctx, by, l.Report, l.Sent)
-	return f.Name, f.Size, content, err
+	return openFile{by: by, name: f.Name, size: f.Size, content: content, sent: true}, err
 }
 
 // shownTypes are the pictures that a page may embed (domain.md, Limits); what a
 // file is, its first bytes say, never who sent it.
-var shownTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp"}
+var shownTypes = picture.Types()
 
 // serveEvidence writes a file. A picture is one only as part of a page: opened
-// by itself it would stand there unblurred, so then it is a download too.
-func serveEvidence(w http.ResponseWriter, r *http.Request, name string, size int64, content io.Reader) {
-	b := bufio.NewReaderSize(content, sniffed)
+// by itself it would stand there unblurred, so then it is a download.
+//
+// Every picture that is shown, and every one that a reporter sent, comes as the
+// cage gives it back. What is downloaded of a capture is the exhibit itself,
+// byte for byte what its hash says.
+func (s *Server) serveEvidence(w http.ResponseWriter, r *http.Request, o openFile) error {
+	b := bufio.NewReaderSize(o.content, sniffed)
 	first, err := b.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
-		evidenceGone(w)
-		return
+		return err
+	}
+	var content io.Reader = b
+	size, kind := o.size, picture.TypeOf(first)
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	shown := kind != "" && (dest == "" || dest == "image")
+	if shown || kind != "" && o.sent {
+		p, err := s.Cage.Strip(r.Context(), o.size, b)
+		if err != nil {
+			return err
+		}
+		content, size, kind = bytes.NewReader(p.Data), int64(len(p.Data)), p.Type
 	}
 	h := w.Header()
-	kind := http.DetectContentType(first)
-	dest := r.Header.Get("Sec-Fetch-Dest")
-	if slices.Contains(shownTypes, kind) && (dest == "" || dest == "image") {
+	if shown {
 		h.Set("Content-Type", kind)
 	} else {
 		h.Set("Content-Type", "application/octet-stream")
-		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(name)}))
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(o.name)}))
 	}
 	h.Set("Content-Length", strconv.FormatInt(size, 10))
 	if r.Method != http.MethodHead {
-		_, _ = io.Copy(w, b) // the reader went away, or the log of the vault knows
+		_, _ = io.Copy(w, content) // the reader went away, or the log of the vault knows
 	}
+	return nil
 }
 
 // fileName is a name that is safe to save under; an address becomes its last

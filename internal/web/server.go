@@ -12,6 +12,7 @@ import (
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
@@ -44,6 +45,7 @@ type Deps struct {
 	Report    *report.Room
 	Casework  *casework.Room
 	Notice    *notice.Room
+	Cage      *cage.Cage // opens pictures from outside
 
 	EvidenceOrigin string          // scheme and host of the origin that serves evidence
 	Secure         bool            // pages are served over TLS
