@@ -54,11 +54,23 @@ const picture = (address) => {
   return `css-${sum}.svg?v=${sum}`;
 };
 
+// Without script nobody puts .dark on the root for those who chose no theme:
+// every dark rule of the source stands a second time, for a root that follows
+// the device.
+const device = 'html:not(.js)[data-theme="auto"]';
+const followDevice = (source) => source.replace(/([^{};]*\.dark\b[^{};]*)\{([^{}]*)\}/g, (rule, selector, body) => {
+  const again = selector.replace(/\/\*[\s\S]*?\*\//g, '').split(',').filter((s) => /(?<!:not\()\.dark\b/.test(s)).map((s) => s.trim().replace(/(html)?\.dark\b/, device));
+  return again.length ? `${rule}\n@media (prefers-color-scheme: dark) { ${again.join(', ')} {${body}} }` : rule;
+});
+
 const css = () => {
   fs.readdirSync(out).filter((f) => /^css-.*\.svg$/.test(f)).forEach((f) => fs.rmSync(path.join(out, f)));
   const file = path.join(out, 'tangkal.css');
   const cli = path.join(modules, '@tailwindcss/cli/dist/index.mjs');
-  execFileSync(process.execPath, [cli, '-i', path.join(here, 'tangkal.css'), '-o', file], { stdio: ['ignore', 'ignore', 'inherit'], cwd: here });
+  const source = path.join(here, '.tangkal.css'); // beside the templates that it names
+  fs.writeFileSync(source, followDevice(fs.readFileSync(path.join(here, 'tangkal.css'), 'utf8')));
+  execFileSync(process.execPath, [cli, '-i', source, '-o', file], { stdio: ['ignore', 'ignore', 'inherit'], cwd: here });
+  fs.rmSync(source);
   const drop = kit();
   const gone = (s) => classes(s).some((n) => drop.has(n));
   const { code } = transform({

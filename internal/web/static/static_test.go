@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,26 @@ func TestThirdPartyFilesAreWhatTheLicenceListSays(t *testing.T) {
 		if got := hex.EncodeToString(sum[:]); got != row[2] {
 			t.Errorf("%s: sha256 %s, listed %s", row[1], got, row[2])
 		}
+	}
+}
+
+// Without script the root carries no .dark: every dark colour must stand for
+// the device's preference too.
+func TestTheDeviceMayChooseDarkWithoutScript(t *testing.T) {
+	raw, err := os.ReadFile("tangkal.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := regexp.MustCompile(`--(?:canvas|ink|brand|rail|share-ink):#[0-9a-f]+`)
+	rule := func(selector string) []string {
+		var found []string
+		for _, m := range regexp.MustCompile(`[{}]`+regexp.QuoteMeta(selector)+`\{([^{}]*)\}`).FindAllStringSubmatch(string(raw), -1) {
+			found = append(found, token.FindAllString(m[1], -1)...)
+		}
+		return found
+	}
+	chosen, device := rule(".dark"), rule("html:not(.js)[data-theme=auto]")
+	if len(chosen) < 5 || !slices.Equal(chosen, device) {
+		t.Errorf("chosen dark is %v, the device's is %v", chosen, device)
 	}
 }
