@@ -156,7 +156,10 @@ func (a *App) openGround(ctx context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
 	})
-	return a.Vault.Once("outbox-macs", func() error { return a.Outbox.SealOld(ctx) })
+	if err := a.Vault.Once("outbox-macs", func() error { return a.Outbox.SealOld(ctx) }); err != nil {
+		return err
+	}
+	return a.Vault.Once("api-key-macs", func() error { return a.Auth.SealOldKeys(ctx) })
 }
 
 // openRooms makes the rooms in the order the work flows, and subscribes each

@@ -169,7 +169,7 @@ func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.
 		return err
 	}
 	for _, q := range []string{
-		`UPDATE api_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
+		`UPDATE api_keys SET revoked_at = $2, mac = NULL WHERE person_id = $1 AND revoked_at IS NULL`,
 		`UPDATE person_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
 	} {
 		if _, err := tx.Exec(ctx, q, id, db.Micros(now)); err != nil {
