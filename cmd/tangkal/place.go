@@ -94,6 +94,13 @@ func (p place) office(sh *shell, as string) (*office, error) {
 		d.Close()
 		return nil, err
 	}
+	d.SealWith(v.MAC, func(table, id string) {
+		sh.log.Error("a row was written by something else than this program, and is treated as absent", "table", table, "row", id)
+	})
+	if err := v.Once(party.SealOnce, func() error { return party.SealOld(sh.ctx, d) }); err != nil {
+		d.Close()
+		return nil, err
+	}
 	f := feed.New(d, clock.System{}, sh.log)
 	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), feed: f}
 	if as == "" {

@@ -25,6 +25,7 @@ import (
 	"github.com/tangkal/tangkal/internal/job"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/report"
@@ -60,6 +61,7 @@ type App struct {
 	Around func(http.Handler) http.Handler
 
 	health   *health
+	rows     *alteredRows
 	stopping chan struct{} // closed when the server begins to stop
 }
 
@@ -71,6 +73,7 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
 	a := &App{Config: c, Log: log, Clock: at, stopping: make(chan struct{})}
+	a.rows = &alteredRows{log: log, known: map[string]bool{}}
 	a.health = &health{app: a, since: map[string]time.Time{}}
 	defer func() {
 		if err != nil {
@@ -116,6 +119,10 @@ func (a *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	if a.Vault, err = vault.Open(vc); err != nil {
+		return err
+	}
+	a.DB.SealWith(a.Vault.MAC, a.rows.note)
+	if err := a.Vault.Once(party.SealOnce, func() error { return party.SealOld(ctx, a.DB) }); err != nil {
 		return err
 	}
 	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -164,7 +171,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 
 // openRooms makes the rooms in the order the work flows, and subscribes each
 // to the feed.
-func (a *App) openRooms(context.Context) (err error) {
+func (a *App) openRooms(ctx context.Context) (err error) {
 	var recipients vault.Recipients
 	if file := a.Config.Recipients; file != "" {
 		if recipients, err = vault.ReadRecipients(file); err != nil {
@@ -184,6 +191,9 @@ func (a *App) openRooms(context.Context) (err error) {
 	a.Notice = notice.New(notice.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
 	})
+	if err := a.Notice.SealOldKeys(ctx); err != nil {
+		return err
+	}
 	a.Feed.Subscribe(a.Casework.OnReport())
 	for _, s := range a.Notice.Subscriptions() {
 		a.Feed.Subscribe(s)

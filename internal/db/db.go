@@ -43,6 +43,7 @@ type DB struct {
 	url     string
 	lite    *lite         // SQLite only
 	pool    *pgxpool.Pool // PostgreSQL only
+	sealer  *Sealer       // nil before SealWith
 }
 
 // A Row is what a scan function reads one row from.
@@ -65,6 +66,8 @@ type Reader interface {
 	Query(ctx context.Context, query string, args ...any) (Rows, error)
 	// Dialect tells which database answers.
 	Dialect() Dialect
+	// Sealer makes and checks the MACs of rows.
+	Sealer() *Sealer
 }
 
 // A Tx is a transaction in progress. It reads what it has written. It is for
@@ -73,6 +76,7 @@ type Tx struct {
 	dialect Dialect
 	sql     *sql.Tx // SQLite only
 	pgx     pgx.Tx  // PostgreSQL only
+	sealer  *Sealer
 	after   []func()
 }
 
@@ -164,10 +168,14 @@ func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error)
 // is run again after a serialisation failure or deadlock, so it must not have
 // effects outside of tx; use AfterCommit for those.
 func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
-	if d.pool != nil {
-		return pgWrite(ctx, d.pool, f)
+	sealed := func(ctx context.Context, tx *Tx) error {
+		tx.sealer = d.sealer
+		return f(ctx, tx)
 	}
-	return d.lite.write(ctx, f)
+	if d.pool != nil {
+		return pgWrite(ctx, d.pool, sealed)
+	}
+	return d.lite.write(ctx, sealed)
 }
 
 // Dialect tells which database this is.

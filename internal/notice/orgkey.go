@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/vault"
 	"github.com/tangkal/tangkal/notes"
@@ -28,6 +30,7 @@ type OrgKey struct {
 
 	private ed25519.PrivateKey
 	sealed  []byte
+	mac     []byte // over the row, see holds
 }
 
 // wrappedSecret is a small secret with the wrapped key under which it is
@@ -39,9 +42,39 @@ type wrappedSecret struct {
 
 func scanOrgKey(row db.Row) (OrgKey, error) {
 	var k OrgKey
-	err := row.Scan(&k.ID, &k.Party, (*[]byte)(&k.Public), &k.sealed, db.Time(&k.CreatedAt), db.Time(&k.RevokedAt))
+	err := row.Scan(&k.ID, &k.Party, (*[]byte)(&k.Public), &k.sealed, db.Time(&k.CreatedAt), db.Time(&k.RevokedAt), &k.mac)
 	return k, err
 }
+
+// values are those of the row, for its MAC: a public key that somebody put
+// among an organisation's by SQL verifies nothing (threat-model T12).
+func (k OrgKey) values() []any {
+	return []any{k.ID, string(k.Party), sealPurpose, []byte(k.Public), k.sealed, k.CreatedAt, k.RevokedAt}
+}
+
+func (k OrgKey) holds(r db.Reader) bool {
+	return r.Sealer().Holds("party_keys", k.ID, k.mac, k.values()...)
+}
+
+// orgKeyOnce is the name of the step that SealOldKeys is, for vault.Once.
+const orgKeyOnce = "org-key-macs"
+
+// SealOldKeys seals, once, the organisations' keys from before rows had a MAC.
+func (r *Room) SealOldKeys(ctx context.Context) error {
+	return r.Vault.Once(orgKeyOnce, func() error {
+		return r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+			old, err := db.All(ctx, tx, scanOrgKey, `SELECT `+orgKeyColumns+` FROM party_keys WHERE purpose = $1 AND mac IS NULL`, sealPurpose)
+			for _, k := range old {
+				if _, err := tx.Exec(ctx, `UPDATE party_keys SET mac = $2 WHERE id = $1`, k.ID, tx.Sealer().Seal("party_keys", k.values()...)); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+	})
+}
+
+const orgKeyColumns = `id, party_id, public, private_sealed, created_at, revoked_at, mac`
 
 // orgKey returns the organisation's valid sealing key, with its private part.
 // It makes one where there is none.
@@ -50,15 +83,17 @@ func (r *Room) orgKey(ctx context.Context, tx *db.Tx, p party.ID, now time.Time)
 	if _, err := db.Value[string](ctx, tx, `SELECT id FROM parties WHERE id = $1 FOR UPDATE`, p); err != nil {
 		return OrgKey{}, err
 	}
-	k, err := db.One(ctx, tx, scanOrgKey, `
-		SELECT id, party_id, public, private_sealed, created_at, revoked_at FROM party_keys
-		WHERE party_id = $1 AND purpose = $2 AND revoked_at IS NULL ORDER BY created_at DESC, id LIMIT 1`, p, sealPurpose)
-	if errors.Is(err, db.ErrAbsent) {
+	all, err := db.All(ctx, tx, scanOrgKey, `
+		SELECT `+orgKeyColumns+` FROM party_keys
+		WHERE party_id = $1 AND purpose = $2 AND revoked_at IS NULL ORDER BY created_at DESC, id`, p, sealPurpose)
+	if err != nil {
+		return OrgKey{}, err
+	}
+	all = slices.DeleteFunc(all, func(k OrgKey) bool { return !k.holds(tx) })
+	if len(all) == 0 {
 		return r.newOrgKey(ctx, tx, p, now)
 	}
-	if err != nil {
-		return k, err
-	}
+	k := all[0]
 	var w wrappedSecret
 	if err := json.Unmarshal(k.sealed, &w); err != nil {
 		return k, err
@@ -89,41 +124,49 @@ func (r *Room) newOrgKey(ctx context.Context, tx *db.Tx, p party.ID, now time.Ti
 	if err != nil {
 		return k, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO party_keys (id, party_id, purpose, public, private_sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		k.ID, p, sealPurpose, []byte(public), k.sealed, db.Micros(now))
+	_, err = tx.Exec(ctx, `INSERT INTO party_keys (id, party_id, purpose, public, private_sealed, created_at, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		k.ID, p, sealPurpose, []byte(public), k.sealed, db.Micros(now), tx.Sealer().Seal("party_keys", k.values()...))
 	return k, err
 }
 
 // OrgKeys returns every sealing key that an organisation ever had, for whoever
 // checks its documents. Public parts only.
 func OrgKeys(ctx context.Context, reader db.Reader, p party.ID) ([]OrgKey, error) {
-	return db.All(ctx, reader, scanOrgKey, `
-		SELECT id, party_id, public, private_sealed, created_at, revoked_at FROM party_keys
-		WHERE party_id = $1 AND purpose = $2 ORDER BY created_at, id`, p, sealPurpose)
+	all, err := db.All(ctx, reader, scanOrgKey, `
+		SELECT `+orgKeyColumns+` FROM party_keys WHERE party_id = $1 AND purpose = $2 ORDER BY created_at, id`, p, sealPurpose)
+	return slices.DeleteFunc(all, func(k OrgKey) bool { return !k.holds(reader) }), err
 }
 
 // Keys returns the keys that verify a notice's envelope (notes.Verify), those
 // of its persons and of its issuer. Persons appear by an opaque identifier.
 func Keys(ctx context.Context, reader db.Reader) notes.Keys {
 	return func(id string) (notes.Key, error) {
-		k, err := db.One(ctx, reader, func(row db.Row) (notes.Key, error) {
-			var k notes.Key
-			var created, revoked time.Time
-			err := row.Scan((*[]byte)(&k.Public), &k.Party, &k.Person, &k.Method, db.Time(&created), db.Time(&revoked))
-			k.From = notes.At(created)
-			if !revoked.IsZero() {
-				k.Until = notes.Time{Time: revoked}
-			}
+		k, err := personKey(ctx, reader, party.KeyID(id))
+		if fault.Of(err) != fault.NotFound {
 			return k, err
-		}, `
-			SELECT k.public, e.party_id, k.person_id, k.method, k.created_at, k.revoked_at
-			FROM person_keys k JOIN people e ON e.id = k.person_id WHERE k.id = $1
-			UNION ALL
-			SELECT k.public, k.party_id, '', 'organisation', k.created_at, k.revoked_at
-			FROM party_keys k WHERE k.id = $1 AND k.purpose = 'seal'`, id)
-		if errors.Is(err, db.ErrAbsent) {
-			return k, notes.ErrUnknownKey
 		}
-		return k, err
+		org, err := db.One(ctx, reader, scanOrgKey, `SELECT `+orgKeyColumns+` FROM party_keys WHERE id = $1 AND purpose = $2`, id, sealPurpose)
+		if errors.Is(err, db.ErrAbsent) || err == nil && !org.holds(reader) {
+			return notes.Key{}, notes.ErrUnknownKey
+		}
+		return noteKey(org.Public, org.Party, "", "organisation", org.CreatedAt, org.RevokedAt), err
 	}
+}
+
+// personKey returns a person's key as an envelope names it, or a hidden fault.
+func personKey(ctx context.Context, reader db.Reader, id party.KeyID) (notes.Key, error) {
+	k, err := party.GetKey(ctx, reader, id)
+	if err != nil {
+		return notes.Key{}, err
+	}
+	who, err := party.GetPerson(ctx, reader, k.Person)
+	return noteKey(k.Public, who.Party, k.Person, string(k.Method), k.CreatedAt, k.RevokedAt), err
+}
+
+func noteKey(public []byte, p party.ID, person party.PersonID, method string, created, revoked time.Time) notes.Key {
+	k := notes.Key{Public: public, Party: string(p), Person: string(person), Method: notes.Method(method), From: notes.At(created)}
+	if !revoked.IsZero() {
+		k.Until = notes.Time{Time: revoked}
+	}
+	return k
 }

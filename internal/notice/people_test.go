@@ -54,11 +54,12 @@ func TestWhoHoldsTheInstanceKeyStillNeedsThePeople(t *testing.T) {
 			"an item of another kind":                {"items", `UPDATE notice_items SET content_type = 'forged' WHERE notice_id = $1 AND n = 2`, nil},
 			"an item's link in the place of another": {"items", `UPDATE notice_items SET url_sealed = (SELECT url_sealed FROM notice_items WHERE notice_id = $1 AND n = 1) WHERE notice_id = $1 AND n = 2`, nil},
 			"the digest of something else":           {"digest", `UPDATE notices SET digest = $2 WHERE id = $1`, []any{make([]byte, 32)}},
-			"a key that was revoked before":          {"signatures", `UPDATE person_keys SET revoked_at = 1 WHERE id = (SELECT key_id FROM notice_signatures WHERE notice_id = $1 AND step = 'approved')`, nil},
+			"a key that was revoked before":          {"signatures", `UPDATE person_keys SET revoked_at = 1, mac = NULL WHERE id = (SELECT key_id FROM notice_signatures WHERE notice_id = $1 AND step = 'approved')`, nil},
 		} {
 			n := h.issued(t, 2)
 			h.drain(t)
 			h.reseal(t, n.ID, c.change, c.args...)
+			must(t, party.SealOld(t.Context(), d))
 			h.wantUnsent(t, n, name)
 			why, err := db.Value[string](t.Context(), d, `SELECT why FROM notice_refusals WHERE notice_id = $1`, n.ID)
 			if err != nil || why != c.why {
@@ -66,9 +67,10 @@ func TestWhoHoldsTheInstanceKeyStillNeedsThePeople(t *testing.T) {
 			}
 			if name == "a key that was revoked before" {
 				h.write(t, func(ctx context.Context, tx *db.Tx) error {
-					_, err := tx.Exec(ctx, `UPDATE person_keys SET revoked_at = NULL`)
+					_, err := tx.Exec(ctx, `UPDATE person_keys SET revoked_at = NULL, mac = NULL`)
 					return err
 				})
+				must(t, party.SealOld(t.Context(), d))
 			}
 		}
 		// What was refused once stays refused, whoever puts the rows right.
@@ -100,9 +102,10 @@ func TestOnlyTheChainsPeopleAndMethodsSign(t *testing.T) {
 		wantFault(t, err, "notice.chain-step")
 		method := func(m party.Method) {
 			h.write(t, func(ctx context.Context, tx *db.Tx) error {
-				_, err := tx.Exec(ctx, `UPDATE person_keys SET method = $2 WHERE person_id = $1`, h.sari.Person, m)
+				_, err := tx.Exec(ctx, `UPDATE person_keys SET method = $2, mac = NULL WHERE person_id = $1`, h.sari.Person, m)
 				return err
 			})
+			must(t, party.SealOld(t.Context(), d))
 		}
 		method(party.Automation)
 		_, err = h.Approve(t.Context(), h.sari, n.ID, h.sign(h.sari, n.Digest))

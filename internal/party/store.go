@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -16,27 +17,43 @@ import (
 
 const partyColumns = `id, code, kind, platform_kinds, platform_key, name, jurisdiction, languages, contact, legal_representative, establishment, zone, active, created_at`
 
-func scanParty(row db.Row) (Party, error) {
+func scanParty(row db.Row) (sealed[Party], error) {
 	var p Party
-	err := row.Scan(&p.ID, &p.Code, &p.Kind, db.ListInto(&p.PlatformKinds), db.Text(&p.PlatformKey), &p.Name, &p.Jurisdiction,
-		db.ListInto(&p.Languages), &p.Contact, &p.LegalRepresentative, &p.Establishment, &p.Zone, &p.Active, db.Time(&p.CreatedAt))
-	return p, err
+	var kinds, languages string
+	var mac []byte
+	err := row.Scan(&p.ID, &p.Code, &p.Kind, &kinds, db.Text(&p.PlatformKey), &p.Name, &p.Jurisdiction,
+		&languages, &p.Contact, &p.LegalRepresentative, &p.Establishment, &p.Zone, &p.Active, db.Time(&p.CreatedAt), &mac)
+	p.PlatformKinds, p.Languages = list[string](kinds), list[string](languages)
+	return sealed[Party]{p, string(p.ID), []any{
+		string(p.ID), p.Code, string(p.Kind), kinds, p.PlatformKey, p.Name, p.Jurisdiction, languages, p.Contact,
+		p.LegalRepresentative, p.Establishment, p.Zone, p.Active, p.CreatedAt,
+	}, mac}, err
+}
+
+// list reads what db.List wrote. Anything else was altered, which the row's MAC
+// tells.
+func list[T any](text string) []T {
+	v := []T{}
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return nil
+	}
+	return v
 }
 
 // Get returns the party, or a hidden fault.
 func Get(ctx context.Context, r db.Reader, id ID) (Party, error) {
-	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE id = $1`, id))
+	return parties.one(ctx, r, `WHERE id = $1`, id)
 }
 
 // ByCode returns the party with that code, or a hidden fault.
 func ByCode(ctx context.Context, r db.Reader, code string) (Party, error) {
-	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE code = $1`, code))
+	return parties.one(ctx, r, `WHERE code = $1`, code)
 }
 
 // ByPlatform returns the party registered for a platform key, or a hidden
 // fault when none is.
 func ByPlatform(ctx context.Context, r db.Reader, key string) (Party, error) {
-	return hide(db.One(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties WHERE platform_key = $1`, key))
+	return parties.one(ctx, r, `WHERE platform_key = $1`, key)
 }
 
 // Names returns the names of parties. Those that do not exist are left out.
@@ -54,7 +71,7 @@ func Names(ctx context.Context, r db.Reader, ids []ID) (map[ID]string, error) {
 
 // List returns all parties of the given kinds, or of every kind, by name.
 func List(ctx context.Context, r db.Reader, kinds ...Kind) ([]Party, error) {
-	all, err := db.All(ctx, r, scanParty, `SELECT `+partyColumns+` FROM parties ORDER BY name, id`)
+	all, err := parties.all(ctx, r, `ORDER BY name, id`)
 	if err != nil || len(kinds) == 0 {
 		return all, err
 	}
@@ -83,7 +100,10 @@ func Add(ctx context.Context, tx *db.Tx, p Party, now time.Time) (Party, error) 
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "party.taken", "Code", p.Code)
 	}
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	return p, parties.seal(ctx, tx, string(p.ID))
 }
 
 // Update stores what may change of a party: everything but identifier, code
@@ -92,7 +112,7 @@ func Update(ctx context.Context, tx *db.Tx, p Party) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `
+	n, err := parties.change(ctx, tx, string(p.ID), `
 		UPDATE parties SET platform_kinds = $2, platform_key = $3, name = $4, jurisdiction = $5, languages = $6, contact = $7,
 			legal_representative = $8, establishment = $9, zone = $10, active = $11 WHERE id = $1`,
 		p.ID, db.List(p.PlatformKinds), db.OrNull(p.PlatformKey), p.Name, p.Jurisdiction, db.List(p.Languages), p.Contact,
@@ -105,25 +125,30 @@ func Update(ctx context.Context, tx *db.Tx, p Party) error {
 
 const personColumns = `id, party_id, name, email, roles, lang, zone, active, created_at, deactivated_at`
 
-func scanPerson(row db.Row) (Person, error) {
+func scanPerson(row db.Row) (sealed[Person], error) {
 	var p Person
-	err := row.Scan(&p.ID, &p.Party, &p.Name, &p.Email, db.ListInto(&p.Roles), &p.Lang, &p.Zone, &p.Active, db.Time(&p.CreatedAt), db.Time(&p.DeactivatedAt))
-	return p, err
+	var roles string
+	var mac []byte
+	err := row.Scan(&p.ID, &p.Party, &p.Name, &p.Email, &roles, &p.Lang, &p.Zone, &p.Active, db.Time(&p.CreatedAt), db.Time(&p.DeactivatedAt), &mac)
+	p.Roles = list[Role](roles)
+	return sealed[Person]{p, string(p.ID), []any{
+		string(p.ID), string(p.Party), p.Name, p.Email, roles, p.Lang, p.Zone, p.Active, p.CreatedAt, p.DeactivatedAt,
+	}, mac}, err
 }
 
 // GetPerson returns the person, or a hidden fault.
 func GetPerson(ctx context.Context, r db.Reader, id PersonID) (Person, error) {
-	return hide(db.One(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE id = $1`, id))
+	return people.one(ctx, r, `WHERE id = $1`, id)
 }
 
 // ByEmail returns the person with that address, whatever its case.
 func ByEmail(ctx context.Context, r db.Reader, email string) (Person, error) {
-	return hide(db.One(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE email = $1`, fold(email)))
+	return people.one(ctx, r, `WHERE email = $1`, fold(email))
 }
 
 // People returns the people of a party by name.
 func People(ctx context.Context, r db.Reader, id ID) ([]Person, error) {
-	return db.All(ctx, r, scanPerson, `SELECT `+personColumns+` FROM people WHERE party_id = $1 ORDER BY name, id`, id)
+	return people.all(ctx, r, `WHERE party_id = $1 ORDER BY name, id`, id)
 }
 
 // AddPerson stores a new, active person and returns it with its identifier.
@@ -138,7 +163,10 @@ func AddPerson(ctx context.Context, tx *db.Tx, p Person, now time.Time) (Person,
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "party.email-taken", "Email", p.Email).At("/email")
 	}
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	return p, people.seal(ctx, tx, string(p.ID))
 }
 
 // UpdatePerson stores what may change of a person of p.Party: name, roles,
@@ -147,7 +175,7 @@ func UpdatePerson(ctx context.Context, tx *db.Tx, p Person) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE people SET name = $3, roles = $4, lang = $5, zone = $6 WHERE id = $1 AND party_id = $2`,
+	n, err := people.change(ctx, tx, string(p.ID), `UPDATE people SET name = $3, roles = $4, lang = $5, zone = $6 WHERE id = $1 AND party_id = $2`,
 		p.ID, p.Party, p.Name, db.List(p.Roles), p.Lang, p.Zone)
 	if err == nil && n == 0 {
 		err = fault.Hidden("person")
@@ -158,7 +186,7 @@ func UpdatePerson(ctx context.Context, tx *db.Tx, p Person) error {
 // Deactivate ends a person's access at once: sessions, API keys and signing
 // keys go in the same transaction. Their past acts stay.
 func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.Time) error {
-	n, err := tx.Exec(ctx, `UPDATE people SET active = FALSE, deactivated_at = $3 WHERE id = $1 AND party_id = $2 AND active = TRUE`, id, party, db.Micros(now))
+	n, err := people.change(ctx, tx, string(id), `UPDATE people SET active = FALSE, deactivated_at = $3 WHERE id = $1 AND party_id = $2 AND active = TRUE`, id, party, db.Micros(now))
 	if err != nil {
 		return err
 	}
@@ -168,23 +196,27 @@ func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.
 	if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE person_id = $1`, id); err != nil {
 		return err
 	}
-	for _, q := range []string{
-		`UPDATE api_keys SET revoked_at = $2, mac = NULL WHERE person_id = $1 AND revoked_at IS NULL`,
-		`UPDATE person_keys SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL`,
-	} {
-		if _, err := tx.Exec(ctx, q, id, db.Micros(now)); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $2, mac = NULL WHERE person_id = $1 AND revoked_at IS NULL`, id, db.Micros(now)); err != nil {
+		return err
+	}
+	keys, err := db.All(ctx, tx, db.Scalar[string], `SELECT id FROM person_keys WHERE person_id = $1 AND revoked_at IS NULL`, id)
+	for _, key := range keys {
+		if err := RevokeKey(ctx, tx, id, KeyID(key), now); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 const keyColumns = `id, person_id, method, public, label, created_at, revoked_at`
 
-func scanKey(row db.Row) (Key, error) {
+func scanKey(row db.Row) (sealed[Key], error) {
 	var k Key
-	err := row.Scan(&k.ID, &k.Person, &k.Method, &k.Public, &k.Label, db.Time(&k.CreatedAt), db.Time(&k.RevokedAt))
-	return k, err
+	var mac []byte
+	err := row.Scan(&k.ID, &k.Person, &k.Method, &k.Public, &k.Label, db.Time(&k.CreatedAt), db.Time(&k.RevokedAt), &mac)
+	return sealed[Key]{k, string(k.ID), []any{
+		string(k.ID), string(k.Person), string(k.Method), k.Public, k.Label, k.CreatedAt, k.RevokedAt,
+	}, mac}, err
 }
 
 // KeyIDOf returns the identifier of a public key.
@@ -212,17 +244,20 @@ func insertKey(ctx context.Context, tx *db.Tx, k Key, now time.Time) (Key, error
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "party.key-taken", "Key", string(k.ID))
 	}
-	return k, err
+	if err != nil {
+		return k, err
+	}
+	return k, personKeys.seal(ctx, tx, string(k.ID))
 }
 
 // Keys returns every key a person ever had, the newest first.
 func Keys(ctx context.Context, r db.Reader, id PersonID) ([]Key, error) {
-	return db.All(ctx, r, scanKey, `SELECT `+keyColumns+` FROM person_keys WHERE person_id = $1 ORDER BY created_at DESC, id`, id)
+	return personKeys.all(ctx, r, `WHERE person_id = $1 ORDER BY created_at DESC, id`, id)
 }
 
 // GetKey returns a key, revoked ones too, or a hidden fault.
 func GetKey(ctx context.Context, r db.Reader, id KeyID) (Key, error) {
-	return hide(db.One(ctx, r, scanKey, `SELECT `+keyColumns+` FROM person_keys WHERE id = $1`, id))
+	return personKeys.one(ctx, r, `WHERE id = $1`, id)
 }
 
 // WaysIn returns how many standing keys sign a person in.
@@ -232,7 +267,7 @@ func WaysIn(ctx context.Context, r db.Reader, id PersonID) (int64, error) {
 
 // RevokeKey ends a person's key; what it signed before stays signed.
 func RevokeKey(ctx context.Context, tx *db.Tx, person PersonID, id KeyID, now time.Time) error {
-	n, err := tx.Exec(ctx, `UPDATE person_keys SET revoked_at = $3 WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL`, id, person, db.Micros(now))
+	n, err := personKeys.change(ctx, tx, string(id), `UPDATE person_keys SET revoked_at = $3 WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL`, id, person, db.Micros(now))
 	if err == nil && n == 0 {
 		err = fault.Hidden("key")
 	}

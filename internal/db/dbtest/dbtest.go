@@ -9,6 +9,8 @@ package dbtest
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"os"
@@ -42,6 +44,13 @@ func Postgres(t testing.TB) *db.DB {
 	return open(t, PostgresURL(t))
 }
 
+// MAC is HMAC-SHA-256 under keys that every test knows, one for each purpose.
+func MAC(purpose string, data []byte) []byte {
+	h := hmac.New(sha256.New, []byte("key outside of the database "+purpose))
+	h.Write(data)
+	return h.Sum(nil)
+}
+
 func open(t testing.TB, url string) *db.DB {
 	t.Helper()
 	d, err := db.Open(t.Context(), url)
@@ -49,6 +58,7 @@ func open(t testing.TB, url string) *db.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
+	d.SealWith(MAC, nil)
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
