@@ -154,6 +154,7 @@ func (d *drill) open(t *testing.T) *db.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	data.SealWith(d.x.App.Vault.MAC, nil)
 	return data
 }
 
