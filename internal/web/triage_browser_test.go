@@ -70,7 +70,7 @@ func TestAProposalIsMadeByKeyboardAlone(t *testing.T) {
 	step("open the queue", chromedp.Navigate(d.URL+"/triage?ref="+c.Ref), loaded)
 	// J goes to the next case, Enter opens it.
 	step("open the case", press("j"), press(kb.Enter), arrives(`location.pathname.startsWith("/cases/")`))
-	step("take it", press("t"), arrives(`location.search.includes("said=taken")`))
+	step("take it", press("t"), arrives(`location.search.includes("said=taken") && document.activeElement.matches("main h1, main h2")`))
 	// The evidence is chosen from the form: the file dialog is the system's.
 	step("add evidence", chromedp.Evaluate(`document.getElementById("panel-evidence-tab").focus()`, nil), press(kb.Enter),
 		chromedp.SetUploadFiles("#files", []string{shot}, chromedp.ByQuery), chromedp.Focus("#files", chromedp.ByQuery),

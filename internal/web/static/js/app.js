@@ -72,6 +72,17 @@ function runToast(el) {
   el.querySelector('[data-toast-close]')?.addEventListener('click', close);
 }
 
+// An act leads to a page that tells its outcome; the focus then stands on the
+// heading of what is open, not on the body, so that reading and Tab go on there.
+function focusOpened() {
+  if (!document.querySelector('[data-toast]:not([data-running])') || document.activeElement !== document.body) return;
+  const heads = [...document.querySelectorAll('main [data-opened] :is(h1, h2)'), ...document.querySelectorAll('main :is(h1, h2)')];
+  const head = heads.find((h) => h.checkVisibility());
+  if (!head) return;
+  head.tabIndex = -1;
+  head.focus({ preventScroll: true });
+}
+
 // leave replaces the page, so that Back does not return to it.
 function leave() {
   const to = document.body.dataset.exit;
@@ -120,6 +131,7 @@ function press(e) {
 }
 
 function freshen() {
+  focusOpened();
   each('[data-toast]', runToast);
   tick();
 }
