@@ -50,8 +50,8 @@ const (
 var ErrEncoding = errors.New("not written as it must be")
 
 // KeyID names a public key: the first 16 hexadecimal digits of SHA-256 of its
-// raw bytes.
-func KeyID(public ed25519.PublicKey) string {
+// bytes, raw for Ed25519 and SubjectPublicKeyInfo for a passkey.
+func KeyID(public []byte) string {
 	sum := sha256.Sum256(public)
 	return hex.EncodeToString(sum[:8])
 }

@@ -249,13 +249,13 @@ var tamperings = []tampering{
 		sealAs(t, s, "ministry")
 	}, ErrSignature},
 	{"signature with a line end", func(_ *testing.T, s *Signed) { s.Seal.Value += "\n" }, ErrEncoding},
-	{"passkey", func(t *testing.T, s *Signed) {
+	{"a browser key called a passkey", func(t *testing.T, s *Signed) {
 		rebuilt(t, s, "ministry", proposed, approved)
 		s.by(StepIssued, "passkey", "01:26")
 		p := &s.Approvals[2]
 		p.RPID, p.Origin, p.ClientData, p.AuthenticatorData = "tangkal.example", "https://tangkal.example", "e30", "AAAA"
 		sealAs(t, s, "ministry")
-	}, ErrMethod},
+	}, ErrPasskey},
 	{"document with a space", func(_ *testing.T, s *Signed) { s.Document = append(json.RawMessage(" "), s.Document...) }, ErrNotCanonical},
 	{"document edited", func(_ *testing.T, s *Signed) {
 		s.Document = bytes.Replace(s.Document, []byte(`"deadline_minutes":240`), []byte(`"deadline_minutes":239`), 1)

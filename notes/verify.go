@@ -3,7 +3,6 @@ package notes
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,12 +25,16 @@ var (
 
 // Key is a published key, as it was when the signature says it was used.
 type Key struct {
-	Public ed25519.PublicKey
+	Public []byte // Ed25519, 32 bytes (RFC 8032); of a passkey SubjectPublicKeyInfo in DER (RFC 5280)
 	Party  string // organisation that holds it
 	Person string // opaque and lasting id of the person; "" for an organisation's own key
 	Method Method // how it signs; a browser key never counts as automation
 	From   Time   // zero: always
 	Until  Time   // first moment at which it no longer holds; zero: open
+
+	// Passkeys only: what the key is bound to.
+	RPID   string // relying party, as "tangkal.example"
+	Origin string // of the pages that may ask it, as "https://tangkal.example"
 }
 
 // Keys finds a key by its [KeyID]. An unknown one is ErrUnknownKey.
@@ -43,8 +46,9 @@ type Keys func(keyID string) (Key, error)
 // are by distinct persons with distinct keys, and the organisation's seal holds
 // everything together. A notice needs exactly one proposed and one issued and
 // at least one approved, and all in this order in time. Errors wrap one of the
-// Err values of this package, or are [*InvalidError]. Passkey signatures are
-// refused with ErrMethod: their check needs WebAuthn, which is not in here.
+// Err values of this package, or are [*InvalidError]. A passkey signs by an
+// assertion whose challenge is the digest (WebAuthn Level 3, section 7.2); its
+// counter is for whoever takes it first, and is not checked again.
 func Verify(s Signed, keys Keys) error {
 	if s.V != Version {
 		return ErrVersion
@@ -225,21 +229,39 @@ func checkSignature(a Signature, digest [32]byte, keys Keys) (Key, error) {
 	switch {
 	case err != nil:
 		return Key{}, fmt.Errorf("key %s: %w", clip(a.Key), err)
-	case len(key.Public) != ed25519.PublicKeySize || KeyID(key.Public) != a.Key:
+	case KeyID(key.Public) != a.Key:
 		return Key{}, fmt.Errorf("key %s: %w", clip(a.Key), ErrUnknownKey)
 	case key.Party != a.Party:
 		return Key{}, ErrKeyOwner
-	case key.Method != a.Method || a.Method == MethodPasskey:
+	case key.Method != a.Method:
 		return Key{}, ErrMethod
 	case a.At.Before(key.From.Time) || !key.Until.IsZero() && !a.At.Before(key.Until.Time):
 		return Key{}, ErrKeyTime
 	}
-	value, err := base64.RawURLEncoding.Strict().DecodeString(a.Value)
-	if err != nil || base64.RawURLEncoding.EncodeToString(value) != a.Value { // Go skips line ends
-		return Key{}, fmt.Errorf("value: %w: base64url without padding", ErrEncoding)
-	}
-	if !ed25519.Verify(key.Public, digest[:], value) {
-		return Key{}, ErrSignature
+	if err := CheckSignature(a, key, digest); err != nil {
+		return Key{}, err
 	}
 	return key, nil
+}
+
+// CheckSignature says whether a, by key's method, is key's signature over
+// digest. Whose key it is and whether it held is not looked at.
+func CheckSignature(a Signature, key Key, digest [32]byte) error {
+	if key.Method == MethodPasskey {
+		return checkAssertion(a, key, digest)
+	}
+	if a.RPID != "" || a.Origin != "" || a.ClientData != "" || a.AuthenticatorData != "" {
+		return fmt.Errorf("%w: a passkey's fields", ErrMethod)
+	}
+	value, err := decode64("value", a.Value)
+	if err != nil {
+		return err
+	}
+	if len(key.Public) != ed25519.PublicKeySize {
+		return ErrUnknownKey
+	}
+	if !ed25519.Verify(key.Public, digest[:], value) {
+		return ErrSignature
+	}
+	return nil
 }

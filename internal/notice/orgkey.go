@@ -160,7 +160,18 @@ func personKey(ctx context.Context, reader db.Reader, id party.KeyID) (notes.Key
 		return notes.Key{}, err
 	}
 	who, err := party.GetPerson(ctx, reader, k.Person)
-	return noteKey(k.Public, who.Party, k.Person, string(k.Method), k.CreatedAt, k.RevokedAt), err
+	if err != nil {
+		return notes.Key{}, err
+	}
+	out := noteKey(k.Public, who.Party, k.Person, string(k.Method), k.CreatedAt, k.RevokedAt)
+	if k.Method == party.Passkey {
+		bound, err := party.GetPasskey(ctx, reader, id)
+		if err != nil {
+			return notes.Key{}, err
+		}
+		out.RPID, out.Origin = bound.RPID, bound.Origin
+	}
+	return out, nil
 }
 
 func noteKey(public []byte, p party.ID, person party.PersonID, method string, created, revoked time.Time) notes.Key {
