@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,11 @@ import (
 // A Sig is a person's signature over the digest of the notice as they saw it.
 type Sig struct {
 	Key   party.KeyID
-	Value []byte // 64 bytes, Ed25519 over the 32 bytes of the digest
+	Value []byte // 64 bytes, Ed25519 over the 32 bytes of the digest; of a passkey the assertion's signature
+
+	// Of a passkey only: the assertion whose challenge is the digest.
+	ClientData        []byte
+	AuthenticatorData []byte
 
 	// Read names the parts of the dossier that the signer had opened, and
 	// ReadSeconds for how long; oversight sees both.
@@ -142,11 +147,16 @@ func (r *Room) checkSig(ctx context.Context, tx *db.Tx, by party.Actor, n Notice
 	if err != nil {
 		return Signature{}, err
 	}
+	bound, err := r.checkAssertion(ctx, tx, key, sig, n.Digest, now)
+	if err != nil {
+		return Signature{}, err
+	}
 	read := sig.Read
 	if len(read) > 200 || len(strings.Join(read, "")) > 4000 {
 		return Signature{}, fault.New(fault.Invalid, "notice.too-long", "Max", 4000, "Got", len(strings.Join(read, ""))).At("/read")
 	}
 	return Signature{
+		RPID: bound.RPID, Origin: bound.Origin, ClientData: sig.ClientData, AuthenticatorData: sig.AuthenticatorData,
 		Version: n.Version, Step: signing[event].step, Party: by.Party, PartyKind: by.PartyKind, Person: by.Person,
 		Roles: by.Roles, Key: key.ID, Method: key.Method, Value: sig.Value, Read: read, ReadSeconds: max(0, sig.ReadSeconds),
 		At: now.Truncate(time.Second), digest: n.Digest[:],
@@ -166,11 +176,44 @@ func (r *Room) checkKey(ctx context.Context, tx *db.Tx, by party.Actor, pack pol
 		return key, fault.New(fault.Denied, "notice.key-revoked", "Key", string(sig.Key)).At("/key")
 	case !pack.Signing.Suffices(policy.SigningMethod(key.Method)):
 		return key, fault.New(fault.Denied, "notice.method", "Method", string(key.Method)).At("/key")
+	case key.Method == party.Passkey:
+		return key, nil // an assertion has its own check
+	case len(sig.ClientData) > 0 || len(sig.AuthenticatorData) > 0:
+		return key, fault.New(fault.Invalid, "notice.signature").At("/value")
 	case len(key.Public) != ed25519.PublicKeySize || !ed25519.Verify(key.Public, digest[:], sig.Value):
 		return key, fault.New(fault.Invalid, "notice.signature").At("/value")
 	}
 	return key, nil
 }
+
+// checkAssertion checks a passkey's assertion as the dispatcher will again, and
+// that its counter rose. It returns what the passkey is bound to.
+func (r *Room) checkAssertion(ctx context.Context, tx *db.Tx, key party.Key, sig Sig, digest [32]byte, now time.Time) (party.PasskeyRecord, error) {
+	if key.Method != party.Passkey {
+		return party.PasskeyRecord{}, nil
+	}
+	p, err := party.GetPasskey(ctx, tx, key.ID)
+	if err != nil {
+		return p, err
+	}
+	refused := fault.New(fault.Invalid, "notice.signature").At("/value")
+	made := notes.Signature{
+		Value: text64(sig.Value), RPID: p.RPID, Origin: p.Origin, ClientData: text64(sig.ClientData), AuthenticatorData: text64(sig.AuthenticatorData),
+	}
+	held := notes.Key{Public: key.Public, Method: notes.MethodPasskey, RPID: p.RPID, Origin: p.Origin}
+	if err := notes.CheckSignature(made, held, digest); err != nil {
+		return p, refused.Because(err)
+	}
+	// Flags and counter follow the 32 bytes of the relying party (WebAuthn
+	// Level 3, section 6.1); their length has been checked.
+	flags, count := sig.AuthenticatorData[32], binary.BigEndian.Uint32(sig.AuthenticatorData[33:])
+	if err := party.UsePasskey(ctx, tx, key.ID, count, flags&0x10 != 0, now); err != nil {
+		return p, refused.Because(err)
+	}
+	return p, nil
+}
+
+func text64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // mayStep reports whether a party of that kind, through a person of these
 // roles, takes that step of the notice's chain.
@@ -298,7 +341,8 @@ func (r *Room) unsealed(n Notice, sigs []Signature) (notes.Signed, error) {
 	for _, sig := range sigs {
 		s.Approvals = append(s.Approvals, notes.Signature{
 			Step: sig.Step, Party: string(sig.Party), Key: string(sig.Key), Method: notes.Method(sig.Method), At: notes.At(sig.At),
-			Value: base64.RawURLEncoding.EncodeToString(sig.Value),
+			Value: text64(sig.Value), RPID: sig.RPID, Origin: sig.Origin,
+			ClientData: text64(sig.ClientData), AuthenticatorData: text64(sig.AuthenticatorData),
 		})
 	}
 	return s, nil

@@ -161,22 +161,29 @@ type Signature struct {
 	Roles       []party.Role // as they were then
 	Key         party.KeyID
 	Method      party.Method
-	Value       []byte   // Ed25519 over the digest
+	Value       []byte   // Ed25519 over the digest, or a passkey's assertion
 	Read        []string // parts of the dossier that the signer had opened
 	ReadSeconds int
 	At          time.Time // to the second
+
+	// Of a passkey only. Left out of the row MAC where they are empty, so that
+	// older rows keep theirs.
+	RPID              string `json:",omitempty"`
+	Origin            string `json:",omitempty"`
+	ClientData        []byte `json:",omitempty"`
+	AuthenticatorData []byte `json:",omitempty"`
 
 	notice ID
 	digest []byte
 }
 
 const signatureColumns = `s.notice_id, s.version, s.n, s.step, s.party_id, s.party_kind, s.person_id, s.roles, s.key_id, s.method, s.digest, s.value,
-	s.read_parts, s.read_seconds, s.at`
+	s.read_parts, s.read_seconds, s.at, s.rp_id, s.origin, s.client_data, s.authenticator_data`
 
 func scanSignature(row db.Row) (Signature, error) {
 	var s Signature
 	err := row.Scan(&s.notice, &s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, db.ListInto(&s.Roles), &s.Key, &s.Method, &s.digest,
-		&s.Value, db.ListInto(&s.Read), &s.ReadSeconds, db.Time(&s.At))
+		&s.Value, db.ListInto(&s.Read), &s.ReadSeconds, db.Time(&s.At), db.Text(&s.RPID), db.Text(&s.Origin), &s.ClientData, &s.AuthenticatorData)
 	if err != nil {
 		err = damaged("", "signatures", err)
 	}
@@ -212,10 +219,10 @@ func presentSignatures(ctx context.Context, r db.Reader, notices []Notice) (map[
 func insertSignature(ctx context.Context, tx *db.Tx, id ID, s Signature) (bool, error) {
 	n, err := tx.Exec(ctx, `
 		INSERT INTO notice_signatures (notice_id, version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value,
-			read_parts, read_seconds, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+			read_parts, read_seconds, at, rp_id, origin, client_data, authenticator_data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
 		id, s.Version, s.N, s.Step, s.Party, s.PartyKind, s.Person, db.List(s.Roles), s.Key, s.Method, s.digest, s.Value,
-		db.List(s.Read), s.ReadSeconds, db.Micros(s.At))
+		db.List(s.Read), s.ReadSeconds, db.Micros(s.At), db.OrNull(s.RPID), db.OrNull(s.Origin), s.ClientData, s.AuthenticatorData)
 	return n == 1, err
 }
 
