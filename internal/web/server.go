@@ -11,8 +11,8 @@ import (
 
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/auth"
-	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/cage"
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
