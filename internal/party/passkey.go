@@ -26,7 +26,7 @@ type PasskeyRecord struct {
 	MAC            []byte // by package auth, over what never changes
 }
 
-const passkeyColumns = `key_id, credential_id, user_handle, cose, rp_id, origin, aaguid, backup_eligible, backed_up, sign_count, last_used_at, mac`
+const passkeyColumns = `key_id, credential_id, user_handle, cose, rp_id, origin, aaguid, backup_eligible, backed_up, sign_count, last_used_at, mac` //nolint:gosec // columns, no secret
 
 func scanPasskey(row db.Row) (PasskeyRecord, error) {
 	var p PasskeyRecord

@@ -152,7 +152,7 @@ func evidenceSays(w http.ResponseWriter, r *http.Request, by party.Actor, status
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, i18n.For(lang).Fault(f)+"\n") // whoever went away needs no answer
+	_, _ = io.WriteString(w, i18n.For(lang).Fault(f)+"\n") //nolint:gosec // plain text; whoever went away needs no answer
 }
 
 // An openFile is a sealed file on its way to a reader.

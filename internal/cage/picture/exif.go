@@ -53,7 +53,7 @@ func uprightTIFF(orientation int) []byte {
 	return []byte{
 		'M', 'M', 0, '*', 0, 0, 0, 8, // one directory, right here
 		0, 1, // with one entry
-		tagOrientation >> 8, tagOrientation & 0xff, 0, typeShort, 0, 0, 0, 1, 0, byte(orientation), 0, 0,
+		tagOrientation >> 8, tagOrientation & 0xff, 0, typeShort, 0, 0, 0, 1, 0, byte(orientation), 0, 0, //nolint:gosec // 1 to 8
 		0, 0, 0, 0, // and no other directory
 	}
 }

@@ -204,7 +204,7 @@ func (f *webpFile) still(kind string, p []byte) error {
 // canvas is the header of an extended file.
 func canvas(flags byte, w, h int) []byte {
 	w, h = w-1, h-1
-	return []byte{flags, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)}
+	return []byte{flags, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)} //nolint:gosec // 24 bits each, as the format has them
 }
 
 func (f *webpFile) decodeStills() error {
