@@ -104,9 +104,10 @@ func TestAnAdministratorInvitesGivesKeysAndEndsAccess(t *testing.T) {
 		if resp, err := colleague.Browser.Get(x.URL + "/organisation"); err != nil || resp.Request.URL.Path != "/sign-in" { //nolint:bodyclose // the test is over with it
 			t.Errorf("a deactivated person got %v, %v", resp.Request.URL, err)
 		}
-		if _, page := get(t, x, admin, "/organisation/record?lang=en"); !strings.Contains(page, "person.deactivated") {
-			t.Error("the audit trail does not show it")
-		}
+		comes(t, x, "the entry in the record", func() bool {
+			_, page := get(t, x, admin, "/organisation/record?lang=en")
+			return strings.Contains(page, "person.deactivated")
+		})
 	})
 }
 

@@ -126,7 +126,13 @@ func firstWords(body string) string {
 // until waits for news after which ok holds.
 func (h *orderHouse) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	wake, stop := h.App.Feed.Sequenced().Listen()
+	comes(t, h.Exchange, what, ok)
+}
+
+// comes waits for news of the exchange after which ok holds.
+func comes(t *testing.T, x *exchangetest.Exchange, what string, ok func() bool) {
+	t.Helper()
+	wake, stop := x.App.Feed.Sequenced().Listen()
 	defer stop()
 	late := time.NewTimer(time.Minute)
 	defer late.Stop()
