@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -233,4 +234,43 @@ func TestAFirstRunSecretEnds(t *testing.T) {
 			wantCode(t, err, fault.Denied, "auth.first-run")
 		})
 	}
+}
+
+// TestAnInvitationLetsNobodyInAsItsRowWasAltered changes by SQL each thing that
+// an open invitation says, and puts a used and a revoked one back.
+func TestAnInvitationLetsNobodyInAsItsRowWasAltered(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := start(d)
+		org, other := w.party(t, "agency", party.Agency), w.party(t, "authority", party.Authority)
+		head := w.person(t, org, "head", party.Admin)
+		invite := func(email string) (id, secret string) {
+			i, secret, err := w.Invite(t.Context(), head, org.ID, "Bo", email, analyst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return i.ID, secret
+		}
+		for n, change := range []string{
+			`id = 'x'`, `party_id = '` + string(other.ID) + `'`, `email = 'x@agency.example'`, `name = 'X'`, `roles = '["officer"]'`,
+			`created_at = created_at - 1`, `expires_at = expires_at + 1`, `row_mac = NULL`,
+		} {
+			id, secret := invite(fmt.Sprintf("bo%d@agency.example", n))
+			w.exec(t, `UPDATE invitations SET `+change+` WHERE id = $1`, id)
+			_, err := w.Join(t.Context(), secret, joining(t))
+			wantCode(t, err, fault.NotFound, "auth.no-invitation")
+		}
+		used, usedSecret := invite("used@agency.example")
+		if _, err := w.Join(t.Context(), usedSecret, joining(t)); err != nil {
+			t.Fatal(err)
+		}
+		revoked, revokedSecret := invite("revoked@agency.example")
+		if err := w.RevokeInvitation(t.Context(), head, revoked); err != nil {
+			t.Fatal(err)
+		}
+		for id, secret := range map[string]string{used: usedSecret, revoked: revokedSecret} {
+			w.exec(t, `UPDATE invitations SET used_at = NULL, revoked_at = NULL WHERE id = $1`, id)
+			_, err := w.Invited(t.Context(), d, secret)
+			wantCode(t, err, fault.NotFound, "auth.no-invitation")
+		}
+	})
 }

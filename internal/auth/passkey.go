@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,12 +166,7 @@ func (p *Passkeys) holder(ctx context.Context, r db.Reader, credential []byte) (
 
 // passkeyMAC stands over everything of a passkey that never changes.
 func (a *Auth) passkeyMAC(k party.Key, r party.PasskeyRecord) []byte {
-	var framed []byte
-	for _, part := range [][]byte{[]byte(k.ID), []byte(k.Person), k.Public, r.Credential, r.Handle, r.COSE, []byte(r.RPID), []byte(r.Origin)} {
-		framed = binary.BigEndian.AppendUint32(framed, uint32(len(part))) //nolint:gosec // a few kilobytes
-		framed = append(framed, part...)
-	}
-	return a.mac("passkey", framed)
+	return a.mac("passkey", db.Spell(string(k.ID), string(k.Person), k.Public, r.Credential, r.Handle, r.COSE, r.RPID, r.Origin))
 }
 
 // A holder is a passkey with its person, as the library asks for them.

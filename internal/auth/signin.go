@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -59,18 +60,27 @@ type Invitation struct {
 	ExpiresAt time.Time
 	UsedAt    time.Time
 	RevokedAt time.Time
+
+	rolesText string // as it is stored
+	mac       []byte // over what the row grants
 }
 
-const inviteColumns = `id, party_id, email, name, roles, created_at, expires_at, used_at, revoked_at`
+const inviteColumns = `id, party_id, email, name, roles, created_at, expires_at, used_at, revoked_at, row_mac`
 
 func scanInvite(row db.Row) (Invitation, error) {
 	var i Invitation
-	var roles string
-	err := row.Scan(&i.ID, &i.Party, &i.Email, &i.Name, &roles, db.Time(&i.CreatedAt), db.Time(&i.ExpiresAt), db.Time(&i.UsedAt), db.Time(&i.RevokedAt))
+	err := row.Scan(&i.ID, &i.Party, &i.Email, &i.Name, &i.rolesText, db.Time(&i.CreatedAt), db.Time(&i.ExpiresAt), db.Time(&i.UsedAt), db.Time(&i.RevokedAt), &i.mac)
 	if err != nil {
 		return i, err
 	}
-	return i, json.Unmarshal([]byte(roles), &i.Roles)
+	return i, json.Unmarshal([]byte(i.rolesText), &i.Roles)
+}
+
+// inviteMAC stands over what an invitation grants: whoever can only write rows
+// leads no invitation of theirs into another organisation or role (threat-model
+// T12). Taking one up and revoking it erase it, so that neither comes undone.
+func (a *Auth) inviteMAC(i Invitation) []byte {
+	return a.mac("invitation-row", db.Spell(i.ID, string(i.Party), i.Email, i.Name, i.rolesText, i.CreatedAt, i.ExpiresAt))
 }
 
 // Invite makes an invitation into by's own party, or, for who may add
@@ -114,9 +124,10 @@ func (a *Auth) putInvite(ctx context.Context, tx *db.Tx, i Invitation, secret st
 	if err != nil {
 		return err
 	}
+	i.rolesText = string(roles)
 	_, err = tx.Exec(ctx, `
-		INSERT INTO invitations (mac, invited_by, `+inviteColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL)`,
-		a.mac("invitation", []byte(secret)), db.OrNull(by), i.ID, i.Party, i.Email, i.Name, string(roles), db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt))
+		INSERT INTO invitations (mac, invited_by, `+inviteColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10)`,
+		a.mac("invitation", []byte(secret)), db.OrNull(by), i.ID, i.Party, i.Email, i.Name, i.rolesText, db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt), a.inviteMAC(i))
 	return err
 }
 
@@ -135,7 +146,7 @@ func (a *Auth) RevokeInvitation(ctx context.Context, by party.Actor, id string) 
 	}
 	now := a.clock.Now()
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE invitations SET revoked_at = $3 WHERE id = $1 AND party_id = $2 AND used_at IS NULL AND revoked_at IS NULL`, id, by.Party, db.Micros(now))
+		n, err := tx.Exec(ctx, `UPDATE invitations SET revoked_at = $3, row_mac = NULL WHERE id = $1 AND party_id = $2 AND used_at IS NULL AND revoked_at IS NULL`, id, by.Party, db.Micros(now))
 		if err != nil {
 			return err
 		}
@@ -146,8 +157,8 @@ func (a *Auth) RevokeInvitation(ctx context.Context, by party.Actor, id string) 
 	})
 }
 
-// Invited returns the open invitation for a secret. Every wrong, used, revoked
-// or late one gets the same answer.
+// Invited returns the open invitation for a secret. Every wrong, used, revoked,
+// altered or late one gets the same answer.
 func (a *Auth) Invited(ctx context.Context, r db.Reader, secret string) (Invitation, error) {
 	refused := fault.New(fault.NotFound, "auth.no-invitation")
 	if !looksLike(secret, invitePrefix) {
@@ -157,7 +168,7 @@ func (a *Auth) Invited(ctx context.Context, r db.Reader, secret string) (Invitat
 	if errors.Is(err, db.ErrAbsent) {
 		return i, refused
 	}
-	if err == nil && (!i.UsedAt.IsZero() || !i.RevokedAt.IsZero() || !i.ExpiresAt.After(a.clock.Now())) {
+	if err == nil && (!i.UsedAt.IsZero() || !i.RevokedAt.IsZero() || !i.ExpiresAt.After(a.clock.Now()) || !hmac.Equal(i.mac, a.inviteMAC(i))) {
 		return Invitation{}, refused
 	}
 	return i, err
@@ -190,7 +201,7 @@ func (a *Auth) join(ctx context.Context, secret string, j Joining, enrol func(co
 		if err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `UPDATE invitations SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL`, i.ID, db.Micros(now))
+		n, err := tx.Exec(ctx, `UPDATE invitations SET used_at = $2, row_mac = NULL WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL`, i.ID, db.Micros(now))
 		if err != nil || n == 0 {
 			return errors.Join(err, fault.New(fault.NotFound, "auth.no-invitation"))
 		}
