@@ -236,14 +236,19 @@ func (s *server) redraftNotice(ctx context.Context, in *redraftInput) (*one[Noti
 }
 
 type signatureBody struct {
-	Key         string   `json:"key" minLength:"1" maxLength:"64" doc:"Identifier of the caller's own signing key"`
-	Signature   []byte   `json:"signature" doc:"Ed25519 over the 32 bytes of the digest of /canonical, 64 bytes, base64"`
-	Read        []string `json:"read,omitempty" maxItems:"200" doc:"Parts of the dossier that the signer had opened"`
-	ReadSeconds int      `json:"read_seconds,omitempty" minimum:"0" maximum:"86400"`
+	Key               string   `json:"key" minLength:"1" maxLength:"64" doc:"Identifier of the caller's own signing key"`
+	Signature         []byte   `json:"signature" doc:"Ed25519 over the 32 bytes of the digest of /canonical, 64 bytes, base64; of a passkey the signature of its assertion"`
+	ClientData        []byte   `json:"client_data,omitempty" maxLength:"8192" doc:"Of a passkey: clientDataJSON of its assertion, whose challenge is the digest, base64"`
+	AuthenticatorData []byte   `json:"authenticator_data,omitempty" maxLength:"8192" doc:"Of a passkey: authenticatorData of its assertion, with the person verified, base64"`
+	Read              []string `json:"read,omitempty" maxItems:"200" doc:"Parts of the dossier that the signer had opened"`
+	ReadSeconds       int      `json:"read_seconds,omitempty" minimum:"0" maximum:"86400"`
 }
 
 func (b signatureBody) sig() notice.Sig {
-	return notice.Sig{Key: party.KeyID(b.Key), Value: b.Signature, Read: b.Read, ReadSeconds: b.ReadSeconds}
+	return notice.Sig{
+		Key: party.KeyID(b.Key), Value: b.Signature, ClientData: b.ClientData, AuthenticatorData: b.AuthenticatorData,
+		Read: b.Read, ReadSeconds: b.ReadSeconds,
+	}
 }
 
 type signInput struct {

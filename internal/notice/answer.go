@@ -352,10 +352,12 @@ func (c *call) store(ctx context.Context) error {
 		return err
 	}
 	added, err := c.tx.Exec(ctx, `
-		INSERT INTO notice_answers (id, notice_id, document_sealed, digest, party_id, person_id, channel, key_id, method, value, seal_key, seal, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
+		INSERT INTO notice_answers (id, notice_id, document_sealed, digest, party_id, person_id, channel, key_id, method, value, seal_key, seal, at,
+			rp_id, origin, client_data, authenticator_data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
 		c.id, c.n.ID, sealed, digest[:], c.by.Party, c.by.Person, channel(c.in.Channel), db.OrNull(s.key), db.OrNull(s.method),
-		bytesOrNull(s.value), s.sealKey, s.seal, db.Micros(c.now))
+		bytesOrNull(s.value), s.sealKey, s.seal, db.Micros(c.now),
+		db.OrNull(s.rpID), db.OrNull(s.origin), bytesOrNull(s.clientData), bytesOrNull(s.authenticatorData))
 	if err != nil {
 		return err
 	}

@@ -143,13 +143,12 @@ func (r *Room) checkSig(ctx context.Context, tx *db.Tx, by party.Actor, n Notice
 	if err := mayStep(pack, n, by.PartyKind, by.Roles, signing[event].act); err != nil {
 		return Signature{}, err
 	}
-	key, err := r.checkKey(ctx, tx, by, pack, sig, n.Digest)
+	key, bound, err := r.checkKey(ctx, tx, by, sig, n.Digest, now)
 	if err != nil {
 		return Signature{}, err
 	}
-	bound, err := r.checkAssertion(ctx, tx, key, sig, n.Digest, now)
-	if err != nil {
-		return Signature{}, err
+	if !pack.Signing.Suffices(policy.SigningMethod(key.Method)) {
+		return Signature{}, fault.New(fault.Denied, "notice.method", "Method", string(key.Method)).At("/key")
 	}
 	read := sig.Read
 	if len(read) > 200 || len(strings.Join(read, "")) > 4000 {
@@ -163,35 +162,41 @@ func (r *Room) checkSig(ctx context.Context, tx *db.Tx, by party.Actor, n Notice
 	}, nil
 }
 
-// checkKey returns the actor's own valid key that made sig over digest.
-func (r *Room) checkKey(ctx context.Context, tx *db.Tx, by party.Actor, pack policy.Pack, sig Sig, digest [32]byte) (party.Key, error) {
+// checkKey returns the actor's own valid key that made sig over digest, and what
+// it is bound to if it is a passkey. Who has a passkey decides by it alone: a
+// key that somebody at their open session made in the browser counts for
+// nothing (threat-model T10, T12).
+func (r *Room) checkKey(ctx context.Context, tx *db.Tx, by party.Actor, sig Sig, digest [32]byte, now time.Time) (party.Key, party.PasskeyRecord, error) {
+	var bound party.PasskeyRecord
 	key, err := party.GetKey(ctx, tx, sig.Key)
 	if fault.Of(err) == fault.NotFound || err == nil && key.Person != by.Person {
-		return key, fault.New(fault.Denied, "notice.key", "Key", string(sig.Key)).At("/key")
+		return key, bound, fault.New(fault.Denied, "notice.key", "Key", string(sig.Key)).At("/key")
 	}
 	switch {
 	case err != nil:
-		return key, err
+		return key, bound, err
 	case !key.RevokedAt.IsZero():
-		return key, fault.New(fault.Denied, "notice.key-revoked", "Key", string(sig.Key)).At("/key")
-	case !pack.Signing.Suffices(policy.SigningMethod(key.Method)):
-		return key, fault.New(fault.Denied, "notice.method", "Method", string(key.Method)).At("/key")
+		return key, bound, fault.New(fault.Denied, "notice.key-revoked", "Key", string(sig.Key)).At("/key")
 	case key.Method == party.Passkey:
-		return key, nil // an assertion has its own check
+		bound, err = r.checkAssertion(ctx, tx, key, sig, digest, now)
+		return key, bound, err
 	case len(sig.ClientData) > 0 || len(sig.AuthenticatorData) > 0:
-		return key, fault.New(fault.Invalid, "notice.signature").At("/value")
+		return key, bound, fault.New(fault.Invalid, "notice.signature").At("/value")
 	case len(key.Public) != ed25519.PublicKeySize || !ed25519.Verify(key.Public, digest[:], sig.Value):
-		return key, fault.New(fault.Invalid, "notice.signature").At("/value")
+		return key, bound, fault.New(fault.Invalid, "notice.signature").At("/value")
+	case key.Method == party.Automation:
+		return key, bound, nil
 	}
-	return key, nil
+	has, err := party.Passkeys(ctx, tx, by.Person)
+	if err == nil && len(has) > 0 {
+		err = fault.New(fault.Denied, "notice.passkey-needed").At("/key")
+	}
+	return key, bound, err
 }
 
 // checkAssertion checks a passkey's assertion as the dispatcher will again, and
 // that its counter rose. It returns what the passkey is bound to.
 func (r *Room) checkAssertion(ctx context.Context, tx *db.Tx, key party.Key, sig Sig, digest [32]byte, now time.Time) (party.PasskeyRecord, error) {
-	if key.Method != party.Passkey {
-		return party.PasskeyRecord{}, nil
-	}
 	p, err := party.GetPasskey(ctx, tx, key.ID)
 	if err != nil {
 		return p, err

@@ -178,17 +178,24 @@ func (r *Room) storeReceipt(ctx context.Context, tx *db.Tx, by party.Actor, n No
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO notice_receipts (notice_id, id, document_sealed, digest, person_id, key_id, method, value, seal_key, seal, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		n.ID, db.NewID(), sealed, digest[:], by.Person, db.OrNull(s.key), db.OrNull(s.method), bytesOrNull(s.value), s.sealKey, s.seal, db.Micros(now))
+		INSERT INTO notice_receipts (notice_id, id, document_sealed, digest, person_id, key_id, method, value, seal_key, seal, at,
+			rp_id, origin, client_data, authenticator_data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		n.ID, db.NewID(), sealed, digest[:], by.Person, db.OrNull(s.key), db.OrNull(s.method), bytesOrNull(s.value), s.sealKey, s.seal, db.Micros(now),
+		db.OrNull(s.rpID), db.OrNull(s.origin), bytesOrNull(s.clientData), bytesOrNull(s.authenticatorData))
 	return err
 }
 
 // countersigned is a platform's document with both sides' signatures.
 type countersigned struct {
-	key     party.KeyID // "" for a plain acknowledgement
-	method  party.Method
-	value   []byte
+	key    party.KeyID // "" for a plain acknowledgement
+	method party.Method
+	value  []byte
+
+	// Of a passkey only: what is needed to check it again.
+	rpID, origin                  string
+	clientData, authenticatorData []byte
+
 	sealKey string
 	seal    []byte // the issuer's key over the digest
 }
@@ -198,17 +205,12 @@ type countersigned struct {
 func (r *Room) countersign(ctx context.Context, tx *db.Tx, by party.Actor, n Notice, digest [32]byte, sig *Sig, now time.Time) (countersigned, error) {
 	var s countersigned
 	if sig != nil {
-		key, err := party.GetKey(ctx, tx, sig.Key)
-		if fault.Of(err) == fault.NotFound || err == nil && (key.Person != by.Person || !key.RevokedAt.IsZero()) {
-			return s, fault.New(fault.Denied, "notice.key", "Key", string(sig.Key)).At("/key")
-		}
+		key, bound, err := r.checkKey(ctx, tx, by, *sig, digest, now)
 		if err != nil {
 			return s, err
 		}
-		if !ed25519.Verify(key.Public, digest[:], sig.Value) {
-			return s, fault.New(fault.Invalid, "notice.signature").At("/value")
-		}
 		s.key, s.method, s.value = key.ID, key.Method, bytes.Clone(sig.Value)
+		s.rpID, s.origin, s.clientData, s.authenticatorData = bound.RPID, bound.Origin, sig.ClientData, sig.AuthenticatorData
 	}
 	org, err := r.orgKey(ctx, tx, n.Issuer, now)
 	if err != nil {

@@ -291,7 +291,7 @@ func (s *Server) approvalPane(ctx context.Context, c components.ConsolePage, by 
 	case !b.Open:
 		pane.Lock = t.why(b)
 	default:
-		if pane.Sign, err = s.stepSign(ctx, t, event, pane.Dossier, rd, c); err != nil {
+		if pane.Sign, err = s.stepSign(ctx, t, event, pane.Dossier, rd); err != nil {
 			return pane, err
 		}
 	}
@@ -309,30 +309,27 @@ func (t orderTeller) signer(e notice.Event) string {
 	return t.v.ProposerName
 }
 
-// stepSign is the form that the browser's key signs.
-func (s *Server) stepSign(ctx context.Context, t orderTeller, e notice.Event, d DossierView, rd reading, c components.ConsolePage) (*StepSign, error) {
+// stepSign is the form that the person's passkey signs, or their browser's key.
+func (s *Server) stepSign(ctx context.Context, t orderTeller, e notice.Event, d DossierView, rd reading) (*StepSign, error) {
 	p, v := t.P, t.v
-	keys, err := party.Keys(ctx, s.DB, t.by.Person)
+	form, device, err := s.signForm(ctx, p, t.by, v.Digest)
 	if err != nil {
 		return nil, err
+	}
+	if device == "" {
+		device = p.T("order.key.none")
 	}
 	digest := base64.StdEncoding.EncodeToString(v.Digest[:])
 	out := &StepSign{
 		Action: t.href() + "/" + string(e), Title: p.T("order.sign.title"), Submit: p.T("order.sign." + string(e)),
-		Digest: digest[:4] + "·" + digest[4:8] + "·" + digest[8:12], Full: digest, Key: p.T("order.key.none"),
-		ByKey: d.Unread == 0, Form: components.SignForm{Digest: digest, Enrol: c.KeysURL, Label: t.by.Name},
+		Digest: digest[:4] + "·" + digest[4:8] + "·" + digest[8:12], Full: digest, Key: device,
+		ByKey: d.Unread == 0, Form: form,
 	}
 	key := "order.sign.text." + string(e)
 	if v.DeadlineMinutes == 0 {
 		key += ".referral"
 	}
 	out.Text = p.T(key, "N", v.Version, "Issuer", v.IssuerName, "Platform", v.AddresseeName, "Window", p.Window(time.Duration(v.DeadlineMinutes)*time.Minute))
-	for _, k := range keys {
-		if k.RevokedAt.IsZero() {
-			out.Form.Keys = append(out.Form.Keys, string(k.ID))
-			out.Key = p.T("order.key", "Label", k.Label)
-		}
-	}
 	out.Fields = append(out.Fields, components.Hidden{Name: "since", Value: strconv.FormatInt(rd.since.Unix(), 10)})
 	for _, part := range d.parts() {
 		out.Fields = append(out.Fields, components.Hidden{Name: "read", Value: part})
@@ -393,19 +390,23 @@ func (s *Server) nextApproval(w http.ResponseWriter, r *http.Request, done, ref 
 	return seeOther(w, r, "/approvals?"+said)
 }
 
-// formSig decodes what the browser's key made.
+// formSig decodes what the passkey or the browser's key made, and what was read.
 func (s *Server) formSig(w http.ResponseWriter, r *http.Request) (notice.Sig, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if err := r.ParseForm(); err != nil {
 		return notice.Sig{}, fault.New(fault.Invalid, "notice.signature").Because(err)
 	}
 	f := r.PostForm
-	value, err := base64.StdEncoding.DecodeString(f.Get("signature"))
-	if err != nil || f.Get("key") == "" || len(value) == 0 {
-		return notice.Sig{}, fault.New(fault.Invalid, "order.unsigned")
+	sig, signed, err := s.formSignature(r)
+	if err != nil {
+		return sig, err
+	}
+	if !signed {
+		return sig, fault.New(fault.Invalid, "order.unsigned")
 	}
 	rd := readReading(f, s.Clock.Now())
-	return notice.Sig{Key: party.KeyID(f.Get("key")), Value: value, Read: f["read"], ReadSeconds: int(s.Clock.Now().Sub(rd.since) / time.Second)}, nil
+	sig.Read, sig.ReadSeconds = f["read"], int(s.Clock.Now().Sub(rd.since)/time.Second)
+	return sig, nil
 }
 
 // returnNotice: POST /orders/{id}/return sends a notice back with reasons.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -30,6 +29,7 @@ type DraftPane struct {
 	Broad    string   // what needs further approvers, "" if nothing
 	Digest   string   // SHA-256 in hex
 	Sign     components.SignForm
+	Device   string // what will sign, in words
 	MayTell  bool
 	Error    string
 	Approver string
@@ -61,7 +61,7 @@ func (s *Server) signDraft(ctx context.Context, by party.Actor, page components.
 	if err != nil {
 		return nil, err
 	}
-	keys, err := party.Keys(ctx, s.DB, by.Person)
+	sign, device, err := s.signForm(ctx, p, by, n.Digest)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,7 @@ func (s *Server) signDraft(ctx context.Context, by party.Actor, page components.
 	pane := &DraftPane{
 		P: p, Path: "/cases/" + string(v.Case.ID), Notice: string(n.ID), Ref: n.Ref, Kind: p.T("policy.kind." + string(n.Kind)),
 		Digest: notes.Hex(n.Digest), MayTell: n.MayTell, Approver: strings.Join(approvers, ", "),
-		Sign: components.SignForm{Digest: base64.StdEncoding.EncodeToString(n.Digest[:]), Enrol: "/profile/keys", Label: by.Name},
-	}
-	for _, k := range keys {
-		if k.RevokedAt.IsZero() {
-			pane.Sign.Keys = append(pane.Sign.Keys, string(k.ID))
-		}
+		Sign: sign, Device: device,
 	}
 	pane.say(p, n)
 	return pane, nil
@@ -116,10 +111,13 @@ func (pane *DraftPane) say(p *i18n.Printer, n notice.View) {
 	}
 }
 
-// propose: POST /cases/{id}/propose {notice, signature, key} signs the draft as
+// propose: POST /cases/{id}/propose {notice, and what formSignature reads} signs the draft as
 // its proposer.
 func (s *Server) proposeCase(w http.ResponseWriter, r *http.Request) error {
-	sig, err := caseSignature(r)
+	sig, signed, err := s.formSignature(r)
+	if !signed {
+		err = fault.New(fault.Invalid, "triage.unsigned").At("/signature")
+	}
 	if err != nil {
 		return s.actAgain(w, r, err)
 	}
@@ -128,15 +126,6 @@ func (s *Server) proposeCase(w http.ResponseWriter, r *http.Request) error {
 		return s.actAgain(w, r, err)
 	}
 	return seeOther(w, r, withFilter("/triage?said=proposed&ref-of="+n.Ref, r.URL.RawQuery))
-}
-
-// signature reads what the browser signed.
-func caseSignature(r *http.Request) (notice.Sig, error) {
-	value, err := base64.StdEncoding.DecodeString(r.PostFormValue("signature"))
-	if err != nil || len(value) == 0 {
-		return notice.Sig{}, fault.New(fault.Invalid, "triage.unsigned").At("/signature").Because(err)
-	}
-	return notice.Sig{Key: party.KeyID(r.PostFormValue("key")), Value: value}, nil
 }
 
 // withdrawDraft: POST /cases/{id}/withdraw {notice, why} gives the case back to

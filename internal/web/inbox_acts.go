@@ -52,7 +52,7 @@ func (s *Server) receiptForm(w http.ResponseWriter, r *http.Request) error {
 // a notice; without a signature it is a plain acknowledgement. The answer clock
 // starts.
 func (s *Server) receiveNotice(w http.ResponseWriter, r *http.Request) error {
-	in, problem, err := readReceipt(r, s.Clock.Now())
+	in, problem, err := s.readReceipt(r, s.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -78,17 +78,14 @@ func (s *Server) receiveNotice(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusUnprocessableEntity, inboxView(pg))
 }
 
-// readReceipt reads what the browser signed.
-func readReceipt(r *http.Request, now time.Time) (in notice.ReceiptInput, p receiptProblem, err error) {
+// readReceipt reads what was signed.
+func (s *Server) readReceipt(r *http.Request, now time.Time) (in notice.ReceiptInput, p receiptProblem, err error) {
 	in.Channel = notes.ChannelPortal
-	if r.PostFormValue("signature") == "" {
-		return in, p, nil
+	sig, signed, err := s.formSignature(r)
+	if err != nil || !signed {
+		return in, p, err
 	}
-	value, err := base64.StdEncoding.DecodeString(r.PostFormValue("signature"))
-	if err != nil {
-		return in, p, fault.New(fault.Invalid, "notice.signature").At("/signature").Because(err)
-	}
-	in.Sig = &notice.Sig{Key: party.KeyID(r.PostFormValue("key")), Value: value}
+	in.Sig = &sig
 	if in.Document, err = base64.StdEncoding.DecodeString(r.PostFormValue("document")); err != nil || len(in.Document) == 0 {
 		return in, p, fault.New(fault.Invalid, "fault.required").At("/document")
 	}

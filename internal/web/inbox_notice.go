@@ -296,17 +296,8 @@ func (s *Server) receipt(ctx context.Context, by party.Actor, v notice.View, pag
 	}
 	digest := notes.Digest(notes.KindReceipt, canon)
 	form.Document = base64.StdEncoding.EncodeToString(canon)
-	form.Sign = components.SignForm{Digest: base64.StdEncoding.EncodeToString(digest[:]), Enrol: "/profile/keys", Label: by.Name}
-	keys, err := party.Keys(ctx, s.DB, by.Person)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range keys {
-		if k.RevokedAt.IsZero() {
-			form.Sign.Keys = append(form.Sign.Keys, string(k.ID))
-		}
-	}
-	return form, nil
+	form.Sign, _, err = s.signForm(ctx, page.P, by, digest)
+	return form, err
 }
 
 // paneItems says the items of one page of the notice.

@@ -137,15 +137,17 @@ func (c Confirm) met() bool {
 type Hidden struct{ Name, Value string }
 
 // A SignForm makes the browser sign before a form is sent: the form carries
-// SignAttributes and, inside, SignFields. The script fills the hidden fields
-// "signature" (base64, 64 bytes, Ed25519 over the 32 bytes of Digest) and
-// "key" (party.KeyID of the key).
+// SignAttributes and, inside, SignFields. The script fills the hidden field
+// "credential" with the passkey's answer (JSON), or else the hidden fields
+// "signature" (base64, 64 bytes, Ed25519 over the 32 bytes of Digest) and "key"
+// (party.KeyID of the key).
 type SignForm struct {
-	Digest string   // base64 of the SHA-256 digest; for a sign-in, of the nonce
-	SignIn bool     // signs SHA-256 of "tangkal/sign-in/v1\n" and the nonce instead
-	Keys   []string // identifiers of the person's standing keys
-	Enrol  string   // address that takes a new key by POST (public, label), so that one may be made on the spot; "" offers none
-	Label  string   // the person's name, for keys of people who share a browser
+	Digest  string   // base64 of the SHA-256 digest; for a sign-in, of the nonce
+	Options string   // JSON that asks the person's passkeys over Digest; then they sign, and Keys and Enrol rest
+	SignIn  bool     // signs SHA-256 of "tangkal/sign-in/v1\n" and the nonce instead
+	Keys    []string // identifiers of the person's standing keys
+	Enrol   string   // address that takes a new key by POST (public, label), so that one may be made on the spot; "" offers none
+	Label   string   // the person's name, for keys of people who share a browser
 }
 
 // SignAttributes are the attributes of a form that is signed.
@@ -154,7 +156,11 @@ func SignAttributes(s SignForm) templ.Attributes {
 	if s.SignIn {
 		kind = "sign-in"
 	}
-	return templ.Attributes{"data-sign": kind, "data-keys": strings.Join(s.Keys, " "), "data-enrol": s.Enrol, "data-label": s.Label}
+	a := templ.Attributes{"data-sign": kind, "data-keys": strings.Join(s.Keys, " "), "data-enrol": s.Enrol, "data-label": s.Label}
+	if s.Options != "" {
+		a["data-options"] = s.Options
+	}
+	return a
 }
 
 func boolean(b bool) string { return strconv.FormatBool(b) }

@@ -8,18 +8,21 @@
 // wrong is said in the form's [data-sign-error].
 import { say } from './words.js';
 
-async function ask(button) {
-  const options = JSON.parse(button.dataset.options);
+async function ask(kind, json) {
+  const options = JSON.parse(json);
   if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) throw new Error('nopasskeys');
-  if (button.dataset.passkey === 'create') {
-    return navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
-  }
-  return navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+  const credential = kind === 'create'
+    ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+    : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+  return JSON.stringify(credential.toJSON());
 }
+
+// assertion asks a passkey as the options say and returns its answer as JSON.
+export const assertion = (json) => ask('get', json);
 
 // wordFor says in the reader's terms what the browser's error means (WebAuthn
 // Level 3, section 5.1.3.1).
-function wordFor(error) {
+export function wordFor(error) {
   if (error.message === 'nopasskeys') return 'nopasskeys';
   if (error.name === 'InvalidStateError') return 'passkeyhere';
   if (error.name === 'NotAllowedError') return 'passkeystopped';
@@ -31,8 +34,7 @@ async function askAndSend(form, button) {
   box?.classList.add('hidden');
   form.setAttribute('aria-busy', 'true');
   try {
-    const credential = await ask(button);
-    form.elements.namedItem('credential').value = JSON.stringify(credential.toJSON());
+    form.elements.namedItem('credential').value = await ask(button.dataset.passkey, button.dataset.options);
     form.dataset.answered = 'yes';
     form.requestSubmit(button);
   } catch (error) {

@@ -1,7 +1,12 @@
-// Signing with a key that cannot leave this browser: Ed25519 (RFC 8032) by Web
-// Cryptography, made not extractable and kept in IndexedDB.
+// Signing: with the person's passkey, or for who has none with a key that cannot
+// leave this browser, Ed25519 (RFC 8032) by Web Cryptography, made not
+// extractable and kept in IndexedDB.
 //
-// A form with data-sign holds the hidden fields digest (base64), signature and
+// A form with data-sign and data-options (JSON, whose challenge is the digest)
+// asks the passkey before it is sent, and puts the answer into its hidden field
+// credential (JSON).
+//
+// Another form with data-sign holds the hidden fields digest (base64), signature and
 // key. Before it is sent, the script signs the 32 bytes of the digest and fills
 // signature (base64, 64 bytes) and key (identifier: first 16 hex digits of the
 // public key's SHA-256). With data-sign="sign-in" the digest field holds a
@@ -13,7 +18,7 @@
 //                 the browser holds no key, a button offers to make one, and in
 //                 a demonstration (body data-demo) it is made unasked
 //   data-label    what to call the key: the person's name
-import { startPasskeys } from './passkey.js';
+import { assertion, startPasskeys, wordFor } from './passkey.js';
 import { each, say } from './words.js';
 
 const store = 'keys';
@@ -113,7 +118,16 @@ function showError(form, word) {
   if (make) make.hidden = word !== 'nokey' || !form.dataset.enrol;
 }
 
+async function touch(form) {
+  try {
+    form.elements.namedItem('credential').value = await assertion(form.dataset.options);
+  } catch (error) {
+    throw new Refusal(wordFor(error));
+  }
+}
+
 async function fill(form) {
+  if (form.dataset.options) { await touch(form); return; }
   const key = await keyFor(form);
   const digest = form.elements.namedItem('digest').value;
   const over = form.dataset.sign === 'sign-in' ? await signInDigest(digest) : digest;
@@ -122,6 +136,7 @@ async function fill(form) {
 }
 
 async function signAndSend(form, submitter) {
+  form.querySelector('[data-sign-error]')?.classList.add('hidden');
   form.setAttribute('aria-busy', 'true');
   try {
     await fill(form);
