@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,6 +29,7 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
 )
 
@@ -220,38 +222,43 @@ func (w testWriter) Write(b []byte) (int, error) {
 // seed makes the cast.
 func (x *Exchange) seed(t testing.TB) {
 	t.Helper()
-	orgs := map[string]party.Party{}
 	for _, c := range cast {
-		err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			org, ok := orgs[c.org.Code]
-			if !ok {
-				var err error
-				if org, err = party.Add(ctx, tx, c.org, x.Clock.Now()); err != nil {
-					return err
-				}
-				orgs[c.org.Code] = org
-			}
-			p := party.Person{Party: org.ID, Name: strings.ToUpper(c.name[:1]) + c.name[1:], Email: c.name + "@" + org.Code + ".example", Roles: c.roles, Lang: "id", Zone: org.Zone}
-			p, err := party.AddPerson(ctx, tx, p, x.Clock.Now())
-			if err != nil {
-				return err
-			}
-			public, private, err := ed25519.GenerateKey(rand.Reader)
-			if err != nil {
-				return err
-			}
-			k, err := party.AddKey(ctx, tx, party.Key{Person: p.ID, Method: party.BrowserKey, Public: public, Label: "test"}, x.Clock.Now())
-			if err != nil {
-				return err
-			}
-			actor, err := auth.ActorFor(ctx, tx, p.ID)
-			x.cast[c.name] = &Person{Actor: actor, Code: org.Code, Email: p.Email, Key: k.ID, Private: private, x: x}
-			return err
-		})
-		if err != nil {
-			t.Fatalf("seed %s: %v", c.name, err)
-		}
+		x.Join(t, c.name, c.org, c.roles...)
 	}
+}
+
+// Join adds a person called name to the cast, and their organisation unless it
+// is there.
+func (x *Exchange) Join(t testing.TB, name string, org party.Party, roles ...party.Role) *Person {
+	t.Helper()
+	err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		known, err := party.ByCode(ctx, tx, org.Code)
+		if errors.Is(err, db.ErrAbsent) || fault.Of(err) == fault.NotFound {
+			known, err = party.Add(ctx, tx, org, x.Clock.Now())
+		}
+		if err != nil {
+			return err
+		}
+		p := party.Person{Party: known.ID, Name: strings.ToUpper(name[:1]) + name[1:], Email: name + "@" + org.Code + ".example", Roles: roles, Lang: "id", Zone: org.Zone}
+		if p, err = party.AddPerson(ctx, tx, p, x.Clock.Now()); err != nil {
+			return err
+		}
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		k, err := party.AddKey(ctx, tx, party.Key{Person: p.ID, Method: party.BrowserKey, Public: public, Label: "test"}, x.Clock.Now())
+		if err != nil {
+			return err
+		}
+		actor, err := auth.ActorFor(ctx, tx, p.ID)
+		x.cast[name] = &Person{Actor: actor, Code: org.Code, Email: p.Email, Key: k.ID, Private: private, x: x}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("join %s: %v", name, err)
+	}
+	return x.cast[name]
 }
 
 // Cast returns a member of the cast who has not signed in and works by API.

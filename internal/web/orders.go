@@ -33,7 +33,7 @@ func (s *Server) noticeRoutes() []Route {
 		{"GET /orders/{id}/signed.json", auth.NoticeRead, s.signedNotice},
 		{"GET /orders/{id}/files/{file}", auth.NoticeVerify, s.noticeFile},
 		{"POST /orders/{id}/messages", auth.NoticeWrite, s.orderAct(actWrite)},
-		{"POST /orders/{id}/recorded", auth.NoticeWrite, s.orderAct(actRecord)},
+		{"POST /orders/{id}/recorded", auth.NoticeVerify, s.orderAct(actRecord)},
 		{"POST /orders/{id}/verify", auth.NoticeVerify, s.orderAct(actVerify)},
 		{"POST /orders/{id}/items/{n}/reopen", auth.NoticeVerify, s.orderAct(actReopen)},
 		{"POST /orders/{id}/items/{n}/resolve", auth.NoticeVerify, s.orderAct(actResolve)},

@@ -182,7 +182,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Kind == fault.Unavailable {
 		logbook.Failed(r.Context(), s.Log, err)
 	}
-	if e.Code == "auth.sign-in" && r.Method == http.MethodGet {
+	if e.Code == "auth.sign-in" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		http.Redirect(w, r, "/sign-in?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // our own path, escaped
 		return
 	}
