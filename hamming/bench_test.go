@@ -186,11 +186,19 @@ func BenchmarkPlans(b *testing.B) {
 	for _, n := range benchSizes(b) {
 		k := benchmarkBank(b, banks[0], n)
 		s := k.x.view.Load().segments[0]
-		for _, cuts := range [][]cut{
-			narrowCuts, {{4, 22, 2}, {8, 17, 1}, {2, 16, 1}}, middleCuts, {{8, 22, 2}, {4, 20, 1}}, wideCuts,
+		for _, c := range []struct {
+			cuts []cut
+			tags int
+		}{
+			{narrowCuts, 0},
+			{narrowCuts, 16},
+			{[]cut{{6, 21, 2}, {6, 18, 1}, {1, 22, 1}}, 0},
+			{[]cut{{8, 22, 2}, {4, 20, 1}}, 0},
+			{wideCuts, 0},
+			{wideCuts, wideTags},
 		} {
-			p := newPlan("", n, cuts)
-			b.Run(fmt.Sprintf("n=%d/bands=%d", n, len(p.bands)), func(b *testing.B) {
+			p := newPlan("", n, c.cuts, c.tags)
+			b.Run(fmt.Sprintf("n=%d/bands=%d/tags=%d", n, len(p.bands), c.tags), func(b *testing.B) {
 				t := &segment{arena: newArena(1 << 30), first: 1, lo: s.lo, hi: s.hi, sets: s.sets}
 				t.n.Store(s.n.Load())
 				t.table = buildTable(t, p, runtime.GOMAXPROCS(0))

@@ -3,7 +3,9 @@ package hamming
 // Costs, in picoseconds, by which a look-up chooses between table and scan.
 // They were measured (docs/performance.md); only their ratios matter, and no
 // answer depends on them.
-const costPosting = 1000 // to read a posting and compare its group bits
+//
+// costPosting, to read a posting and compare what it has of keys, and those of
+// a scan are the kernel's.
 
 // readCost is what it takes to read a candidate's hash among n: from the
 // caches, or from memory.

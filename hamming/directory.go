@@ -28,7 +28,7 @@ const (
 	footerBytes   = 8 + 8 + 4 + 8
 	maxSegments   = 1024
 	maxEntries    = math.MaxInt32 // of a segment
-	bandBytes     = 4
+	bandBytes     = 6
 	segmentBytes  = 8 + 8 + 8 + 1 + 1
 	directoryHead = 256 + 8 + 8 + 8 + 4
 )
@@ -51,7 +51,11 @@ func (d *directory) append(b []byte) []byte {
 		}
 		b = append(b, gaps, byte(len(s.bands))) //nolint:gosec // at most maxBands
 		for _, e := range s.bands {
-			b = append(b, byte(e.shift), byte(e.width), byte(e.group), byte(e.most)) //nolint:gosec // within a hash
+			tagged := byte(0)
+			if e.tagged {
+				tagged = 1
+			}
+			b = append(b, byte(e.shift), byte(e.width), byte(e.group), byte(e.most), byte(e.low), tagged) //nolint:gosec // within a hash
 		}
 	}
 	return b
@@ -102,9 +106,12 @@ func parseSegment(b []byte) (s segmentEntry, rest []byte, err error) {
 	s = segmentEntry{first: ID(le.Uint64(b)), n: int(n), dead: int(dead), gaps: b[24] == 1} //nolint:gosec // checked
 	b = b[segmentBytes:]
 	for range bands {
-		s.bands = append(s.bands, band{shift: int(b[0]), width: int(b[1]), group: int(b[2]), most: int(b[3])})
+		s.bands = append(s.bands, band{
+			shift: int(b[0]), width: int(b[1]), group: int(b[2]), most: int(b[3]), low: int(b[4]), tagged: b[5] == 1,
+		})
 		b = b[bandBytes:]
 	}
+	lookAhead(s.bands)
 	return s, b, checkBands(s.bands, s.n)
 }
 
@@ -116,8 +123,8 @@ func checkBands(bands []band, n int) error {
 	}
 	shift, exact := 0, 0
 	for _, b := range bands {
-		free := 32 - b.group
-		if b.shift != shift || b.width < 8 || b.width > 26 || b.most > 2 || b.group > maxGroup || n>>free > 0 {
+		if b.shift != shift || b.width < 8 || b.width > 26 || b.most > 2 ||
+			b.low > 24 || n>>(32-b.low) > 0 || b.group > b.room() || b.group >= b.width {
 			return corrupt("a band of the directory is none of ours")
 		}
 		shift += b.width
@@ -136,7 +143,11 @@ func (s *segmentEntry) sections() (sizes []int) {
 		sizes = append(sizes, 4*s.n)
 	}
 	for _, b := range s.bands {
-		sizes = append(sizes, 4*(b.buckets()+1), 4*s.n)
+		tags := 0
+		if b.tagged {
+			tags = s.n
+		}
+		sizes = append(sizes, 4*(b.buckets()+1), 4*s.n, tags)
 	}
 	return sizes
 }

@@ -35,10 +35,11 @@
 // in at most r bits differ in few bits of at least one band, so it is enough to
 // look into the few buckets around the query's in each band (multi-index
 // hashing; Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with
-// Multi-Index Hashing", CVPR 2012). Small indexes use 16 bands of 16 bits, one
-// bit around; from 256 thousand entries on 13, and from two million on 11 wider
-// bands, two bits around, because there the random reads of candidates are what costs. A smaller radius looks
-// into fewer buckets.
+// Multi-Index Hashing", CVPR 2012), and in few bits of that band and the next
+// together (Qin, Xiao, "Pigeonring", VLDB 2018), which a posting tells without the
+// hash being read: it has bits of the next band beside the entry's position. Up
+// to 32 million entries 16 bands of 16 bits are used, one bit around, and beyond
+// 11 wider ones, two bits around. A smaller radius looks into fewer buckets.
 //
 // Real banks are not uniform: one picture comes in thousands of variants, and
 // almost empty pictures resemble each other. So a search counts the postings of
@@ -50,11 +51,13 @@
 //
 // # Memory
 //
-// An entry takes 32 bytes for its hash, 4 for its sets, and 4 for each band:
-// 64 for the 16 of a small index, 44 for the 11 of a large one. The tables'
-// buckets add 2 to 13 bytes an entry, and 4 more once entries before it were
-// deleted. While segments are joined, both the old and the new stand in memory. On Linux all of it is outside the Go heap, on huge pages where the
-// system gives them, and goes back to the system after a garbage collection.
+// An entry takes 32 bytes for its hash, 4 for its sets, and 4 or 5 for each
+// band: 64 for the 16 bands of up to four million entries, 80 up to 32 million,
+// and 50 for the 11 of larger indexes. The buckets of the tables add up to 8
+// bytes an entry, and gaps 4 more once entries were deleted. While segments are
+// joined, both the old and the new stand in memory. On Linux all of it is
+// outside the Go heap, on huge pages where the system gives them, and goes back
+// to the system after a garbage collection.
 //
 // # Snapshots
 //

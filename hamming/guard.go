@@ -30,7 +30,7 @@ type guard struct {
 	file   *file
 	lo, hi int // where the section is
 	n      int
-	bands  [][2]int // where starts and postings of each band are
+	bands  [][3]int // where starts, postings and tags of each band are
 }
 
 // starts checks the bounds of the buckets that probes name around k.
@@ -43,10 +43,16 @@ func (g *guard) starts(b int, k uint32, probes []probe) error {
 	return nil
 }
 
-// postings checks those of the given buckets.
-func (g *guard) postings(b int, run []bucket) error {
+// postings checks those of the given buckets, and their tags.
+func (g *guard) postings(b int, tagged bool, run []bucket) error {
 	for _, k := range run {
 		if err := g.file.check(g.bands[b][1]+4*int(k.lo), 4*int(k.hi-k.lo)); err != nil {
+			return err
+		}
+		if !tagged {
+			continue
+		}
+		if err := g.file.check(g.bands[b][2]+int(k.lo), int(k.hi-k.lo)); err != nil {
 			return err
 		}
 	}

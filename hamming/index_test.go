@@ -11,11 +11,21 @@ import (
 	"pgregory.net/rapid"
 )
 
+// plansOf are plans for n entries, with tags and without: those of planFor and
+// such as lay out everything otherwise.
+func plansOf(n int) []*plan {
+	return []*plan{
+		newPlan("", n, narrowCuts, 0), newPlan("", n, narrowCuts, 16), newPlan("", n, wideCuts, wideTags),
+		newPlan("", n, []cut{{6, 21, 2}, {6, 18, 1}, {1, 22, 1}}, 3),
+		newPlan("", 1<<28, narrowCuts, 0), // little room in postings
+	}
+}
+
 // Every plan finds what the reference finds, at every radius.
 func TestEveryPlanIsExact(t *testing.T) {
 	const n = 6_000
 	for _, b := range banks {
-		for _, cuts := range [][]cut{nil, narrowCuts, middleCuts, wideCuts} {
+		for _, p := range append(plansOf(n), nil) {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(1, 2))
@@ -28,8 +38,8 @@ func TestEveryPlanIsExact(t *testing.T) {
 					ref.entries[ID(i+1)] = entry{h, 1}
 					s.add(x.perm.apply(h), 1)
 				}
-				if cuts != nil {
-					s.table = buildTable(s, newPlan("", n, cuts), 2)
+				if p != nil {
+					s.table = buildTable(s, p, 2)
 				}
 				x.publish(s, newSegment(n+1, 10))
 				for range 20 {
@@ -46,7 +56,7 @@ func TestEveryPlanIsExact(t *testing.T) {
 func TestTablesAreExactWithoutScans(t *testing.T) {
 	const n = 20_000
 	for _, b := range banks {
-		for _, cuts := range [][]cut{narrowCuts, middleCuts, wideCuts} {
+		for _, plan := range plansOf(n) {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(1, 2))
@@ -55,7 +65,7 @@ func TestTablesAreExactWithoutScans(t *testing.T) {
 				for range n {
 					s.add(p.apply(b.draw(r)), 1)
 				}
-				s.table = buildTable(s, newPlan("", n, cuts), 2)
+				s.table = buildTable(s, plan, 2)
 				sc := new(scratch)
 				for range 30 {
 					radius := r.IntN(MaxRadius + 1)
@@ -66,7 +76,7 @@ func TestTablesAreExactWithoutScans(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := s.gather(&table, sc, postings); err != nil {
+					if err := s.gather(&table, sc, &at, postings); err != nil {
 						t.Fatal(err)
 					}
 					if err := s.verify(&table, sc, &at); err != nil {

@@ -15,17 +15,17 @@ var (
 	hasAVX512 = hasPOPCNT && cpu.X86.HasBMI2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VPOPCNTDQ
 )
 
-// Costs of scans (cost.go), in picoseconds an entry.
-var scanShared, scanAlone = scanCosts()
+// Costs of the kernels (cost.go), in picoseconds an entry or a posting.
+var scanShared, scanAlone, costPosting = kernelCosts()
 
-func scanCosts() (shared, alone int) {
+func kernelCosts() (shared, alone, posting int) {
 	switch {
 	case hasAVX512:
-		return 130, 400
+		return 130, 400, 1000
 	case hasAVX2:
-		return 500, 900
+		return 500, 900, 3000
 	default:
-		return 1600, 1600
+		return 1600, 1600, 3000
 	}
 }
 
@@ -39,10 +39,13 @@ func scanOneAVX512(lines *uint64, groups int, q *scanQuery, out *groupHit) int
 func scanAVX2(lines *uint64, groups int, q *scanQuery, out *groupHit) int
 
 //go:noescape
-func nearPOPCNT(lines *uint64, entries int, cands *uint32, n int, q *words, limit int) (kept int)
+func nearPOPCNT(lines *uint64, entries int, cands *uint32, n, more int, q *words, limit int) (kept int)
 
 //go:noescape
-func takeAVX512(ids *uint32, runs *bucket, n int, keys *[3]uint32, group int, out *uint32) int
+func takeAVX512(ids *uint32, runs *bucket, n int, f *filter, out *uint32) int
+
+//go:noescape
+func takeTaggedAVX512(ids *uint32, tags *uint8, runs *bucket, n int, f *filter, out *uint32) int
 
 //go:noescape
 func boundsAMD64(starts *uint32, key uint32, probes *probe, n int, ids *uint32, most uint32, out *bucket) (runs int, postings int)
@@ -74,18 +77,23 @@ func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out
 	return boundsAMD64(&starts[0], key, &probes[0], len(probes), &ids[0], uint32(len(ids)), &out[0]) //nolint:gosec // checked
 }
 
-func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) int {
-	if !hasAVX512 || len(runs) == 0 {
-		return takePortable(ids, runs, keys, group, out)
+func takeKernel(ids []uint32, tags []uint8, runs []bucket, f *filter, out []uint32) int {
+	switch {
+	case !hasAVX512 || len(runs) == 0:
+		return takePortable(ids, tags, runs, f, out)
+	case len(tags) > 0:
+		return takeTaggedAVX512(&ids[0], &tags[0], &runs[0], len(runs), f, &out[0])
+	default:
+		return takeAVX512(&ids[0], &runs[0], len(runs), f, &out[0])
 	}
-	return takeAVX512(&ids[0], &runs[0], len(runs), keys, group, &out[0])
 }
 
-func nearKernel(lines []uint64, entries int, cands []uint32, q *words, limit int) int {
+func nearKernel(lines []uint64, entries int, cands []uint32, more int, q *words, limit int) int {
 	if !hasPOPCNT || len(cands) == 0 {
 		return nearPortable(lines, entries, cands, q, limit)
 	}
-	return nearPOPCNT(&lines[0], entries, &cands[0], len(cands), q, limit)
+	_ = cands[:more] // the kernel does not look
+	return nearPOPCNT(&lines[0], entries, &cands[0], len(cands), more, q, limit)
 }
 
 // Instructions names the instructions that scans use on this machine: AVX-512

@@ -376,116 +376,216 @@ GLOBL nibbleCounts<>(SB), RODATA|NOPTR, $16
 DATA nibbleMask<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL nibbleMask<>(SB), RODATA|NOPTR, $8
 
-// func nearPOPCNT(lines *uint64, entries int, cands *uint32, n int, q *uint64, limit int) (kept int)
+// func nearPOPCNT(lines *uint64, entries int, cands *uint32, n int, more int, q *uint64, limit int) (kept int)
 // Requires: CMOV, MMX+, POPCNT
-TEXT ·nearPOPCNT(SB), NOSPLIT, $0-56
+TEXT ·nearPOPCNT(SB), NOSPLIT, $0-64
 	MOVQ lines+0(FP), AX
 	MOVQ entries+8(FP), CX
 	MOVQ cands+16(FP), DX
 	MOVQ n+24(FP), BX
-	MOVQ q+32(FP), SI
-	MOVQ limit+40(FP), DI
-	MOVQ (SI), R8
-	MOVQ 8(SI), SI
-	INCQ DI
-	XORQ R9, R9
+	MOVQ more+32(FP), SI
+	MOVQ q+40(FP), DI
+	MOVQ limit+48(FP), R8
+	MOVQ (DI), R9
+	MOVQ 8(DI), DI
+	INCQ R8
 	XORQ R10, R10
+	XORQ R11, R11
 
 near:
 	// Ask for the line of a later one.
-	LEAQ       32(R10), R11
-	CMPQ       R11, BX
-	CMOVQGE    R10, R11
-	MOVL       (DX)(R11*4), R11
-	ANDQ       $-4, R11
-	ADDQ       R11, R11
-	PREFETCHT0 (AX)(R11*8)
-	MOVL       (DX)(R10*4), R11
-	CMPQ       R11, CX
+	LEAQ       32(R11), R12
+	CMPQ       R12, SI
+	CMOVQGE    R11, R12
+	MOVL       (DX)(R12*4), R12
+	ANDQ       $-4, R12
+	ADDQ       R12, R12
+	PREFETCHT0 (AX)(R12*8)
+	MOVL       (DX)(R11*4), R12
+	CMPQ       R12, CX
 	JAE        near_outside
 
 	// A line has four entries of two words: 16 bytes each, the second 32 behind the first.
-	MOVQ    R11, R13
-	ANDQ    $0x03, R13
-	MOVQ    R11, R12
-	ADDQ    R12, R12
-	SUBQ    R13, R12
-	MOVQ    (AX)(R12*8), R13
-	MOVQ    32(AX)(R12*8), R12
-	XORQ    R8, R13
-	XORQ    SI, R12
+	MOVQ    R12, R14
+	ANDQ    $0x03, R14
+	MOVQ    R12, R13
+	ADDQ    R13, R13
+	SUBQ    R14, R13
+	MOVQ    (AX)(R13*8), R14
+	MOVQ    32(AX)(R13*8), R13
+	XORQ    R9, R14
+	XORQ    DI, R13
+	POPCNTQ R14, R14
 	POPCNTQ R13, R13
-	POPCNTQ R12, R12
-	ADDQ    R12, R13
-	MOVL    R11, (DX)(R9*4)
-	CMPQ    R13, DI
-	ADCQ    $0x00, R9
-	INCQ    R10
-	CMPQ    R10, BX
+	ADDQ    R13, R14
+	MOVL    R12, (DX)(R10*4)
+	CMPQ    R14, R8
+	ADCQ    $0x00, R10
+	INCQ    R11
+	CMPQ    R11, BX
 	JLT     near
-	MOVQ    R9, kept+48(FP)
+	MOVQ    R10, kept+56(FP)
 	RET
 
 near_outside:
-	MOVQ $-1, R9
-	MOVQ R9, kept+48(FP)
+	MOVQ $-1, R10
+	MOVQ R10, kept+56(FP)
 	RET
 
-// func takeAVX512(ids *uint32, runs *uint32, n int, keys *uint32, group int, out *uint32) int
-// Requires: AVX, AVX512F, BMI2, POPCNT
-TEXT ·takeAVX512(SB), NOSPLIT, $0-56
+// func takeAVX512(ids *uint32, runs *uint32, n int, f *uint32, out *uint32) int
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2, CMOV, MMX+, POPCNT
+TEXT ·takeAVX512(SB), NOSPLIT, $0-48
 	MOVQ         ids+0(FP), AX
-	MOVQ         runs+8(FP), DX
-	MOVQ         n+16(FP), BX
-	MOVQ         keys+24(FP), SI
-	MOVQ         out+40(FP), DI
-	MOVQ         group+32(FP), CX
-	MOVQ         DI, R8
-	MOVL         $0x00000001, R10
-	MOVL         R10, R9
-	SHLL         CL, R9
-	DECL         R9
-	VPBROADCASTD R9, Z0
-	VPBROADCASTD R10, Z1
-	VMOVD        CX, X2
+	MOVQ         runs+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         f+24(FP), BX
+	MOVQ         out+32(FP), SI
+	MOVQ         SI, DI
+	VPBROADCASTD (BX), Z0
+	VPBROADCASTD 4(BX), Z1
+	VPBROADCASTD 8(BX), Z2
+	VPBROADCASTD 12(BX), Z3
+	MOVL         16(BX), BX
+	VMOVD        BX, X5
+	MOVL         $-1, R8
+	BZHIL        BX, R8, R8
+	VPBROADCASTD R8, Z4
 
-take:
-	MOVL         (DX), CX
-	MOVL         4(DX), R9
-	MOVBQZX      8(DX), R10
-	VPBROADCASTD (SI)(R10*4), Z3
-	SUBQ         CX, R9
-	LEAQ         (AX)(CX*4), CX
+takeAVX512:
+	MOVL         (CX), BX
+	MOVL         4(CX), R8
+	VPBROADCASTD 8(CX), Z6
+	VPADDD       Z3, Z6, Z7
+	SUBQ         BX, R8
 
-take_sixteen:
+	// While this bucket is read, the next is on its way; behind the last one this one again.
+	LEAQ    12(CX), R9
+	CMPQ    DX, $0x01
+	CMOVQLE CX, R9
+	MOVL    (R9), R9
+	LEAQ    (AX)(BX*4), BX
+	LEAQ    (AX)(R9*4), R9
+
+takeAVX512_sixteen:
+	PREFETCHT0 64(R9)
+	ADDQ       $0x40, R9
+
 	// Lanes behind the end are not read.
 	MOVL  $-1, R10
-	BZHIL R9, R10, R10
-	CMPQ  R9, $0x20
-	JLT   take_tail
+	BZHIL R8, R10, R10
+	CMPQ  R8, $0x20
+	JLT   takeAVX512_tail
 	MOVL  $-1, R10
 
-take_tail:
+takeAVX512_tail:
 	KMOVW         R10, K1
-	VMOVDQU32.Z   (CX), K1, Z4
-	VPANDD        Z0, Z4, Z5
-	VPSRLVD       Z5, Z3, Z5
-	VPTESTMD      Z1, Z5, K1, K1
-	VPSRLD        X2, Z4, Z4
-	VPCOMPRESSD.Z Z4, K1, Z4
-	VMOVDQU32     Z4, (DI)
+	VMOVDQU32.Z   (BX), K1, Z8
+	VPSRLD        X5, Z8, Z10
+	VPANDD        Z4, Z8, Z8
+	VPXORD        Z0, Z8, Z8
+	VPANDD        Z1, Z8, Z9
+	VPANDD        Z2, Z8, Z8
+	VPOPCNTD      Z9, Z9
+	VPOPCNTD      Z8, Z8
+	VPCMPUD       $0x02, Z6, Z9, K1, K1
+	VPCMPUD       $0x02, Z7, Z8, K1, K1
+	VPCOMPRESSD.Z Z10, K1, Z10
+	VMOVDQU32     Z10, (SI)
 	KMOVW         K1, R10
 	POPCNTL       R10, R10
-	LEAQ          (DI)(R10*4), DI
-	ADDQ          $0x40, CX
+	LEAQ          (SI)(R10*4), SI
+	ADDQ          $0x40, BX
+	SUBQ          $0x10, R8
+	JG            takeAVX512_sixteen
+	ADDQ          $0x0c, CX
+	DECQ          DX
+	JNZ           takeAVX512
+	SUBQ          DI, SI
+	SHRQ          $0x02, SI
+	MOVQ          SI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func takeTaggedAVX512(ids *uint32, tags *uint8, runs *uint32, n int, f *uint32, out *uint32) int
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, BMI2, CMOV, MMX+, POPCNT
+TEXT ·takeTaggedAVX512(SB), NOSPLIT, $0-56
+	MOVQ         ids+0(FP), AX
+	MOVQ         runs+16(FP), CX
+	MOVQ         n+24(FP), DX
+	MOVQ         f+32(FP), BX
+	MOVQ         out+40(FP), SI
+	MOVQ         tags+8(FP), DI
+	MOVQ         SI, R8
+	VPBROADCASTD (BX), Z0
+	VPBROADCASTD 4(BX), Z1
+	VPBROADCASTD 8(BX), Z2
+	VPBROADCASTD 12(BX), Z3
+	MOVL         16(BX), BX
+	VMOVD        BX, X5
+	MOVL         $-1, R9
+	BZHIL        BX, R9, R9
+	VPBROADCASTD R9, Z4
+
+takeTaggedAVX512:
+	MOVL         (CX), BX
+	MOVL         4(CX), R9
+	VPBROADCASTD 8(CX), Z6
+	VPADDD       Z3, Z6, Z7
+	SUBQ         BX, R9
+
+	// While this bucket is read, the next is on its way; behind the last one this one again.
+	LEAQ    12(CX), R11
+	CMPQ    DX, $0x01
+	CMOVQLE CX, R11
+	MOVL    (R11), R11
+	LEAQ    (DI)(BX*1), R10
+	LEAQ    (DI)(R11*1), R12
+	LEAQ    (AX)(BX*4), BX
+	LEAQ    (AX)(R11*4), R11
+
+takeTaggedAVX512_sixteen:
+	PREFETCHT0 64(R11)
+	ADDQ       $0x40, R11
+	PREFETCHT0 (R12)
+	ADDQ       $0x10, R12
+
+	// Lanes behind the end are not read.
+	MOVL  $-1, R13
+	BZHIL R9, R13, R13
+	CMPQ  R9, $0x20
+	JLT   takeTaggedAVX512_tail
+	MOVL  $-1, R13
+
+takeTaggedAVX512_tail:
+	KMOVW         R13, K1
+	VMOVDQU32.Z   (BX), K1, Z8
+	VPSRLD        X5, Z8, Z10
+	VPANDD        Z4, Z8, Z8
+	VPMOVZXBD.Z   (R10), K1, Z9
+	VPSLLD        X5, Z9, Z9
+	VPORD         Z9, Z8, Z8
+	VPXORD        Z0, Z8, Z8
+	VPANDD        Z1, Z8, Z9
+	VPANDD        Z2, Z8, Z8
+	VPOPCNTD      Z9, Z9
+	VPOPCNTD      Z8, Z8
+	VPCMPUD       $0x02, Z6, Z9, K1, K1
+	VPCMPUD       $0x02, Z7, Z8, K1, K1
+	VPCOMPRESSD.Z Z10, K1, Z10
+	VMOVDQU32     Z10, (SI)
+	KMOVW         K1, R13
+	POPCNTL       R13, R13
+	LEAQ          (SI)(R13*4), SI
+	ADDQ          $0x40, BX
+	ADDQ          $0x10, R10
 	SUBQ          $0x10, R9
-	JG            take_sixteen
-	ADDQ          $0x0c, DX
-	DECQ          BX
-	JNZ           take
-	SUBQ          R8, DI
-	SHRQ          $0x02, DI
-	MOVQ          DI, ret+48(FP)
+	JG            takeTaggedAVX512_sixteen
+	ADDQ          $0x0c, CX
+	DECQ          DX
+	JNZ           takeTaggedAVX512
+	SUBQ          R8, SI
+	SHRQ          $0x02, SI
+	MOVQ          SI, ret+48(FP)
 	VZEROUPPER
 	RET
 

@@ -4,8 +4,9 @@ package hamming
 
 // Costs of the portable kernels (cost.go).
 const (
-	scanShared = 1600
-	scanAlone  = 1600
+	scanShared  = 1600
+	scanAlone   = 1600
+	costPosting = 3000
 )
 
 func scanKernel(lines []uint64, q *scanQuery, out []groupHit) int { return scanPortable(lines, q, out) }
@@ -14,11 +15,11 @@ func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out
 	return boundsPortable(starts, key, probes, ids, out)
 }
 
-func takeKernel(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) int {
-	return takePortable(ids, runs, keys, group, out)
+func takeKernel(ids []uint32, tags []uint8, runs []bucket, f *filter, out []uint32) int {
+	return takePortable(ids, tags, runs, f, out)
 }
 
-func nearKernel(lines []uint64, entries int, cands []uint32, q *words, limit int) int {
+func nearKernel(lines []uint64, entries int, cands []uint32, _ int, q *words, limit int) int {
 	return nearPortable(lines, entries, cands, q, limit)
 }
 

@@ -1,6 +1,7 @@
 package hamming
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -15,9 +16,10 @@ type kernelCase struct {
 	q      words
 	starts []uint32
 	ids    []uint32
+	tags   []uint8
 	probes []probe
 	key    uint32
-	group  int
+	filter filter
 }
 
 func newKernelCase(r *rand.Rand, entries int) *kernelCase {
@@ -34,16 +36,24 @@ func newKernelCase(r *rand.Rand, entries int) *kernelCase {
 		}
 		k.s.add(w.words(), 1)
 	}
-	k.group = r.IntN(maxGroup + 1)
+	k.filter = filter{key: r.Uint32(), low: r.Uint32N(25), slack: r.Uint32N(4)}
+	k.filter.own = 1<<r.IntN(8) - 1
+	k.filter.all = k.filter.own | (1<<r.IntN(17)-1)<<bits.Len32(k.filter.own)
 	const width = 6
 	k.key = r.Uint32N(1 << width)
-	k.probes = band{width: width + k.group, group: k.group}.probes(r.IntN(3))
+	b := band{width: width}
+	k.probes = b.probes(r.IntN(3))
 	k.starts = make([]uint32, 1<<width+1)
 	for i := 1; i < len(k.starts); i++ {
 		k.starts[i] = k.starts[i-1] + uint32(r.IntN(3)*r.IntN(3)*r.IntN(20)) //nolint:gosec // small
 	}
 	for range k.starts[1<<width] {
-		k.ids = append(k.ids, r.Uint32())
+		e := r.Uint32()
+		if r.IntN(2) == 0 { // near enough to be wanted
+			e ^= (e ^ k.filter.key) & (1<<k.filter.low - 1) &^ (1 << r.IntN(32))
+		}
+		k.ids = append(k.ids, e)
+		k.tags = append(k.tags, uint8(k.filter.key>>k.filter.low)^1<<r.IntN(12)) //nolint:gosec // as posted
 	}
 	return k
 }
@@ -86,12 +96,13 @@ func (k *kernelCase) checkScan(t *testing.T) {
 
 func (k *kernelCase) checkTake(t *testing.T, runs []bucket, postings int) {
 	t.Helper()
-	keys := &near[k.key&(1<<k.group-1)]
 	got, want := make([]uint32, postings+takeSlack), make([]uint32, postings+takeSlack)
-	n := takeKernel(k.ids, runs, keys, k.group, got)
-	m := takePortable(k.ids, runs, keys, k.group, want)
-	if !slices.Equal(got[:n], want[:m]) {
-		t.Fatalf("take with group %d from %v:\n%v\nwant\n%v", k.group, runs, got[:n], want[:m])
+	for _, tags := range [][]uint8{nil, k.tags} {
+		n := takeKernel(k.ids, tags, runs, &k.filter, got)
+		m := takePortable(k.ids, tags, runs, &k.filter, want)
+		if !slices.Equal(got[:n], want[:m]) {
+			t.Fatalf("take %+v from %v, %d tags:\n%v\nwant\n%v", k.filter, runs, len(tags), got[:n], want[:m])
+		}
 	}
 }
 
@@ -105,7 +116,9 @@ func (k *kernelCase) checkNear(t *testing.T, r *rand.Rand) {
 		cands = append(cands, uint32(k.s.len())+r.Uint32N(9)) //nolint:gosec // small
 	}
 	limit, other := r.IntN(MaxRadius+1), slices.Clone(cands)
-	got := nearKernel(k.s.lo, k.s.len(), cands, &k.q, limit)
+	n := r.IntN(len(cands) + 1)
+	other = other[:n]
+	got := nearKernel(k.s.lo, k.s.len(), cands[:n], len(cands), &k.q, limit)
 	want := nearPortable(k.s.lo, k.s.len(), other, &k.q, limit)
 	if got != want || got > 0 && !slices.Equal(cands[:got], other[:got]) {
 		t.Fatalf("near: %d %v, want %d %v", got, cands, want, other)

@@ -6,7 +6,7 @@ import (
 )
 
 // number is what the arrays of an index hold.
-type number interface{ ~uint32 | ~uint64 }
+type number interface{ ~uint8 | ~uint32 | ~uint64 }
 
 // arena keeps the large arrays of one segment: off the Go heap where the
 // system allows, on huge pages, because most of a look-up is random reads and

@@ -158,10 +158,14 @@ func (f *file) segment(e *segmentEntry, places []int) (*segment, error) {
 	}
 	for b, e2 := range e.bands {
 		t := newBandTable(e2)
-		t.starts = arrayAt[uint32](f, places[2*b], e2.buckets()+1)
-		t.ids = arrayAt[uint32](f, places[2*b+1], e.n)
+		at := [3]int(places[3*b:])
+		t.starts = arrayAt[uint32](f, at[0], e2.buckets()+1)
+		t.ids = arrayAt[uint32](f, at[1], e.n)
+		if e2.tagged {
+			t.tags = arrayAt[uint8](f, at[2], e.n)
+		}
 		s.table.bands = append(s.table.bands, t)
-		g.bands = append(g.bands, [2]int{places[2*b], places[2*b+1]})
+		g.bands = append(g.bands, at)
 	}
 	s.guard.Store(g)
 	return s, nil

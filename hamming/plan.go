@@ -4,15 +4,19 @@ import "math/bits"
 
 // A band is a run of bits of the permuted hash by which a table sorts its
 // entries. Its lowest bits, group of them, do not select a bucket: they stand
-// beside each posting and are compared there, which makes the table of buckets
-// 2^group times smaller and the neighbours of a key contiguous.
+// in each posting and are compared there, which makes the table of buckets
+// 2^group times smaller and the neighbours of a key contiguous. Behind them
+// stand as many bits of the following band as there is room for (ahead).
 type band struct {
 	shift, width, group int
-	most                int // radius to which the band may be probed
+	most                int  // radius to which the band may be probed
+	low                 int  // bits of a posting below the position
+	tagged              bool // eight more stand in an array of their own
+	ahead               int  // of the following band; the first follows the last
 }
 
 // key returns the band's bits of w.
-func (b band) key(w *words) uint32 {
+func (b *band) key(w *words) uint32 {
 	i, s := b.shift>>6, b.shift&63
 	v := w[i] >> s
 	if s+b.width > 64 {
@@ -22,14 +26,33 @@ func (b band) key(w *words) uint32 {
 }
 
 // buckets is the number of buckets that the band's table has.
-func (b band) buckets() int { return 1 << (b.width - b.group) }
+func (b *band) buckets() int { return 1 << (b.width - b.group) }
+
+// room is the number of bits that a posting has for those of keys.
+func (b *band) room() int {
+	if b.tagged {
+		return b.low + tagBits
+	}
+	return b.low
+}
+
+// inline returns what a posting holds of keys, of the band and the following.
+func (b *band) inline(key, following uint32) uint32 {
+	return key&(1<<b.group-1) | following&(1<<b.ahead-1)<<b.group
+}
 
 // A plan cuts the 256 bits into bands.
 //
-// Exactness: two hashes at distance d <= r, cut into bands, cannot differ in
-// more than radius(b) bits in every band b if the radius(b)+1 add up to more
-// than r, for then they would differ in at least r+1 bits. So it is enough to
-// look, in each band, at the buckets within radius(b) of the query's.
+// Exactness. Let each band b have a radius at[b] >= -1 such that the at[b]+1
+// add up to r+1, and let two hashes differ in at most r bits, d[b] of them in
+// band b. The d[b]-at[b]-1 then add up to less than 0, so that d[b] <= at[b] in
+// some band: it is enough to look, in each band, at the buckets within its
+// radius. More than that: going round the bands in a ring, start behind the
+// place where the sum so far is greatest; from there on every sum is below 0,
+// so that in some band d[b] <= at[b] and d[b]+d[b+1] <= at[b]+at[b+1]+1. What a
+// posting shows of the second condition spares reading almost every hash that
+// is not near. (Bands: Norouzi, Punjani, Fleet, CVPR 2012. Rings: Qin and Xiao,
+// "Pigeonring", VLDB 2018.)
 type plan struct {
 	name  string
 	bands []band
@@ -41,20 +64,18 @@ const maxBands = 16
 // cut is a number of bands of one width, and the radius each may have.
 type cut struct{ count, width, most int }
 
-// The plans, measured against others in docs/performance.md: random reads of
-// candidates are what a look-up costs, so that fewer and wider bands win as
-// soon as their buckets are not mostly empty.
+// The plans, measured against others in docs/performance.md. Reading a bucket
+// costs little once it is found, and almost none of its postings leads to a
+// hash, so that few probes win until there are thousands in each bucket.
 var (
 	narrowCuts = []cut{{16, 16, 1}}
-	middleCuts = []cut{{6, 21, 2}, {6, 18, 1}, {1, 22, 1}}
 	wideCuts   = []cut{{10, 23, 2}, {1, 26, 1}}
 )
 
 // Entries from which a segment gets which plan.
 const (
 	narrowFrom = 4 << 10
-	middleFrom = 256 << 10
-	wideFrom   = 2 << 20
+	wideFrom   = 32 << 20
 )
 
 // planFor returns the plan for n entries, or nil where none is worth it and
@@ -63,40 +84,58 @@ func planFor(n int) *plan {
 	switch {
 	case n < narrowFrom:
 		return nil
-	case n < middleFrom:
-		return newPlan("16 bands", n, narrowCuts)
 	case n < wideFrom:
-		return newPlan("13 bands", n, middleCuts)
+		return newPlan("16 bands", n, narrowCuts, narrowTags(n))
 	default:
-		return newPlan("11 bands", n, wideCuts)
+		return newPlan("11 bands", n, wideCuts, wideTags)
 	}
 }
 
-// newPlan lays out the bands for n entries.
-func newPlan(name string, n int, cuts []cut) *plan {
+const wideTags = 6
+
+// narrowTags has all bands tagged where positions leave little room beside
+// them.
+func narrowTags(n int) int {
+	if n < 4<<20 {
+		return 0
+	}
+	return maxBands
+}
+
+// tagBits is how much a tag adds to a posting.
+const tagBits = 8
+
+// newPlan lays out the bands for n entries; the first tagged of them have tags.
+func newPlan(name string, n int, cuts []cut, tagged int) *plan {
 	p, shift := &plan{name: name}, 0
 	for _, c := range cuts {
 		for range c.count {
-			p.bands = append(p.bands, band{shift: shift, width: c.width, group: groupBits(n, c.width), most: c.most})
+			b := band{shift: shift, width: c.width, most: c.most, low: 32 - bits.Len(uint(n)), tagged: len(p.bands) < tagged}
+			b.group = groupBits(n, c.width, b.room())
+			p.bands = append(p.bands, b)
 			shift += c.width
 		}
 	}
+	lookAhead(p.bands)
 	return p
 }
 
-// maxGroup bounds group: a 32-bit word says which of the keys of a group to
-// take. A posting has 32 bits, too, for position and group bits.
-const maxGroup = 5
+// lookAhead fills what room postings have with bits of the following band.
+func lookAhead(bands []band) {
+	for i := range bands {
+		b, following := &bands[i], &bands[(i+1)%len(bands)]
+		b.ahead = min(b.room()-b.group, following.width)
+	}
+}
 
 // perGroup is the number of postings that share a bucket on average: a cache
 // line of them, or half of one.
 const perGroup = 8
 
 // groupBits chooses how many low bits of keys of the given width share a
-// bucket.
-func groupBits(n, width int) int {
-	g := width - bits.Len(uint(n/perGroup))
-	return max(0, min(g, maxGroup, width-1, 32-bits.Len(uint(n))))
+// bucket, at most room.
+func groupBits(n, width, room int) int {
+	return max(0, min(width-bits.Len(uint(n/perGroup)), room, width-1))
 }
 
 // radii are how far each band of a plan is probed for one query; -1 is not.
@@ -125,7 +164,7 @@ func (p *plan) spread(r int) (at radii) {
 type probe struct{ mask, left uint32 }
 
 // probes lists the buckets of b within radius of a key, nearest first.
-func (b band) probes(radius int) []probe {
+func (b *band) probes(radius int) []probe {
 	var out []probe
 	width := b.width - b.group
 	for k := 0; k <= min(radius, width); k++ {

@@ -51,16 +51,29 @@ func boundsPortable(starts []uint32, key uint32, probes []probe, ids []uint32, o
 	return runs, postings
 }
 
-// takePortable copies the positions of those postings in the buckets whose
-// group bits are in keys, by the bits that a bucket has left, to out, which has
-// room for all and takeSlack more. It returns their number.
-func takePortable(ids []uint32, runs []bucket, keys *[3]uint32, group int, out []uint32) (n int) {
-	mask := uint32(1)<<group - 1
+// A filter says which postings of a band a query wants.
+type filter struct {
+	key   uint32 // bits of the query as a posting has them
+	own   uint32 // which of them are the band's own
+	all   uint32 // which there are
+	slack uint32 // how many more than in the band itself may differ in all
+	low   uint32 // bits of a posting below the position
+}
+
+// takePortable copies the positions of those postings in the buckets that f
+// wants to out, which has room for all and takeSlack more. It returns their
+// number. tags are as long as ids, or empty.
+func takePortable(ids []uint32, tags []uint8, runs []bucket, f *filter, out []uint32) (n int) {
 	for _, k := range runs {
-		allowed := keys[k.left]
-		for _, e := range ids[k.lo:k.hi] { // without a branch: what is not wanted is overwritten
-			out[n] = e >> group
-			n += int(allowed >> (e & mask) & 1)
+		for i, e := range ids[k.lo:k.hi] { // without a branch: what is not wanted is overwritten
+			x := e & (1<<f.low - 1)
+			if len(tags) > 0 {
+				x |= uint32(tags[int(k.lo)+i]) << f.low
+			}
+			x ^= f.key
+			own, all := uint32(bits.OnesCount32(x&f.own)), uint32(bits.OnesCount32(x&f.all)) //nolint:gosec // at most 32
+			out[n] = e >> f.low
+			n += int((own - k.left - 1) & (all - k.left - f.slack - 1) >> 31) // both below zero
 		}
 	}
 	return n
@@ -86,20 +99,3 @@ func nearPortable(lines []uint64, entries int, cands []uint32, q *words, limit i
 
 // takeSlack is what a kernel may write behind what it counts.
 const takeSlack = 16
-
-// near[low][left] has bit k set where k and low, group bits of two keys, differ
-// in at most left bits.
-var near = nearTable()
-
-func nearTable() (t [1 << maxGroup][3]uint32) {
-	for low := range t {
-		for left := range t[low] {
-			for k := range 1 << maxGroup {
-				if bits.OnesCount(uint(k^low)) <= left { //nolint:gosec // small
-					t[low][left] |= 1 << k
-				}
-			}
-		}
-	}
-	return t
-}

@@ -102,7 +102,7 @@ func (s *segment) lookUp(l *look, sc *scratch, shared bool) (ok bool, err error)
 	if err != nil || postings > most {
 		return false, err
 	}
-	if err := s.gather(l, sc, postings); err != nil {
+	if err := s.gather(l, sc, &at, postings); err != nil {
 		return false, err
 	}
 	if len(sc.cands)*readCost(n) > budget {
@@ -144,7 +144,7 @@ func (s *segment) bounds(l *look, sc *scratch, at *radii, most int) (postings in
 
 // gather copies the positions of all candidates out of the buckets, which have
 // so many postings.
-func (s *segment) gather(l *look, sc *scratch, postings int) error {
+func (s *segment) gather(l *look, sc *scratch, at *radii, postings int) error {
 	sc.cands = slices.Grow(sc.cands[:0], postings+takeSlack)
 	from, g := 0, s.guard.Load()
 	for b := range s.table.bands {
@@ -152,14 +152,14 @@ func (s *segment) gather(l *look, sc *scratch, postings int) error {
 		run := sc.buckets[from:sc.ends[b]]
 		from = sc.ends[b]
 		if g != nil {
-			if err := g.postings(b, run); err != nil {
+			if err := g.postings(b, t.tagged, run); err != nil {
 				return err
 			}
 		}
 		n := len(sc.cands)
 		if len(run) > 0 {
-			low := t.key(&l.q) & (1<<t.group - 1)
-			n += takeKernel(t.ids, run, &near[low], t.group, sc.cands[n:cap(sc.cands)])
+			f := s.table.filter(b, at, &l.q)
+			n += takeKernel(t.ids, t.tags, run, &f, sc.cands[n:cap(sc.cands)])
 		}
 		sc.cands = sc.cands[:n]
 		sc.ends[b] = n
@@ -182,7 +182,7 @@ func (s *segment) verify(l *look, sc *scratch, at *radii) error {
 				return err
 			}
 		}
-		kept := nearKernel(s.lo, s.len(), run, &l.q, l.radius)
+		kept := nearKernel(s.lo, s.len(), run, len(sc.cands)-from+len(run), &l.q, l.radius)
 		if kept < 0 {
 			return errPosting
 		}

@@ -16,8 +16,8 @@ import (
 //
 //	magic       8 bytes, then zeros up to the first block
 //	sections    for each segment in turn: lines, rest, sets, numbers if it has
-//	            gaps, then starts and postings of each band; each begins at a
-//	            block and is as in memory
+//	            gaps, then starts, postings and tags of each band; each begins at
+//	            a block and is as in memory
 //	sums        CRC-32C of each block before here, four bytes each
 //	directory   what is in the file (directory.go)
 //	footer      place and length of the directory, CRC-32C of sums and directory, magic
@@ -29,7 +29,7 @@ import (
 // is read.
 const blockBytes = 4096
 
-var magic = [8]byte{'h', 'a', 'm', 'm', 'i', 'n', 'g', 1}
+var magic = [8]byte{'h', 'a', 'm', 'm', 'i', 'n', 'g', 2}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -179,6 +179,7 @@ func (w *blockWriter) segment(s *segment) segmentEntry {
 			e.bands = append(e.bands, t.band)
 			section(w, t.starts)
 			section(w, t.ids)
+			section(w, t.tags)
 		}
 	}
 	return e

@@ -53,7 +53,7 @@ func writtenSmall(t testing.TB) []byte {
 	for range 200 {
 		s.add(x.perm.apply(banks[1].draw(r)), 1)
 	}
-	s.table = buildTable(s, newPlan("", 200, []cut{{16, 10, 1}}), 1)
+	s.table = buildTable(s, newPlan("", 200, []cut{{16, 10, 1}}, 2), 1)
 	gaps := newSegment(201, 3)
 	gaps.ids = []uint32{0, 2, 5}
 	for range 3 {

@@ -18,6 +18,7 @@ const (
 	hitBytes   = 8  // of a groupHit
 	runBytes   = 12 // of a bucket
 	probeBytes = 8  // of a probe
+	runsAhead  = 1  // buckets that are on their way from memory while one is read
 	nearAhead  = 32 // candidates whose hashes are on their way from memory
 )
 
@@ -27,7 +28,8 @@ func main() {
 	scanOne512()
 	scan2()
 	near()
-	take512()
+	take512("takeAVX512", false)
+	take512("takeTaggedAVX512", true)
 	bounds()
 	Generate()
 }
@@ -246,10 +248,10 @@ func scan2() {
 // near reads the first half of each candidate's hash and keeps those within
 // the limit: POPCNT.
 func near() {
-	TEXT("nearPOPCNT", NOSPLIT, "func(lines *uint64, entries int, cands *uint32, n int, q *uint64, limit int) (kept int)")
-	Doc("nearPOPCNT is nearPortable for n candidates, at least one.")
+	TEXT("nearPOPCNT", NOSPLIT, "func(lines *uint64, entries int, cands *uint32, n int, more int, q *uint64, limit int) (kept int)")
+	Doc("nearPOPCNT is nearPortable for n candidates, at least one. The hashes of those behind them, more in all, are asked for.")
 	lines, entries := param("lines"), param("entries")
-	cands, n := param("cands"), param("n")
+	cands, n, more := param("cands"), param("n"), param("more")
 	q, limit := param("q"), param("limit")
 	first, second, kept, i := GP64(), GP64(), GP64(), GP64()
 	MOVQ(Mem{Base: q}, first)
@@ -263,7 +265,7 @@ func near() {
 	Comment("Ask for the line of a later one.")
 	ahead := GP64()
 	LEAQ(Mem{Base: i, Disp: nearAhead}, ahead)
-	CMPQ(ahead, n)
+	CMPQ(ahead, more)
 	CMOVQGE(i, ahead)
 	MOVL(Mem{Base: cands, Index: ahead, Scale: 4}, ahead.As32())
 	ANDQ(I8(-4), ahead)
@@ -300,64 +302,104 @@ func near() {
 	RET()
 }
 
-// take512 copies the positions of postings out of buckets, those whose keys
-// are near enough: AVX-512.
-func take512() {
-	TEXT("takeAVX512", NOSPLIT, "func(ids *uint32, runs *uint32, n int, keys *uint32, group int, out *uint32) int")
-	Doc("takeAVX512 is take for n buckets, at least one. It may write 15 positions more than it counts.")
+// take512 copies the positions of postings out of buckets, those that a filter
+// wants: AVX-512 with VPOPCNTDQ.
+func take512(name string, tagged bool) {
+	arguments := "ids *uint32, "
+	if tagged {
+		arguments += "tags *uint8, "
+	}
+	TEXT(name, NOSPLIT, "func("+arguments+"runs *uint32, n int, f *uint32, out *uint32) int")
+	Doc(name + " is takePortable for n buckets, at least one. It may write 15 positions more than it counts.")
 	ids, runs, n := param("ids"), param("runs"), param("n")
-	keys, out := param("keys"), param("out")
-	Load(Param("group"), RCX)
-	start := GP64()
+	f, out := param("f"), param("out")
+	var tags GPVirtual
+	if tagged {
+		tags = param("tags")
+	}
+	start, low32, mask := GP64(), GP32(), GP32()
 	MOVQ(out, start)
-	mask, one := GP32(), GP32()
-	MOVL(U32(1), one)
-	MOVL(one, mask)
-	SHLL(CL, mask)
-	DECL(mask)
-	low, ones, shift := ZMM(), ZMM(), XMM()
+	key, own, all, slack, low := ZMM(), ZMM(), ZMM(), ZMM(), ZMM()
+	for i, v := range []VecVirtual{key, own, all, slack} {
+		VPBROADCASTD(Mem{Base: f, Disp: 4 * i}, v)
+	}
+	shift := XMM()
+	MOVL(Mem{Base: f, Disp: 16}, low32)
+	VMOVD(low32, shift)
+	MOVL(I32(-1), mask)
+	BZHIL(low32, mask, mask)
 	VPBROADCASTD(mask, low)
-	VPBROADCASTD(one, ones)
-	VMOVD(ECX, shift)
 
-	Label("take")
-	at, end, left := GP64(), GP64(), GP64()
+	Label(name)
+	at, end, tagsAt := GP64(), GP64(), GP64()
 	MOVL(Mem{Base: runs}, at.As32())
 	MOVL(Mem{Base: runs, Disp: 4}, end.As32())
-	MOVBQZX(Mem{Base: runs, Disp: 8}, left)
-	allowed := ZMM()
-	VPBROADCASTD(Mem{Base: keys, Index: left, Scale: 4}, allowed)
+	left, most := ZMM(), ZMM()
+	VPBROADCASTD(Mem{Base: runs, Disp: 8}, left)
+	VPADDD(slack, left, most)
 	SUBQ(at, end)
+	Comment("While this bucket is read, the next is on its way; behind the last one this one again.")
+	soon, tagsSoon := GP64(), GP64()
+	LEAQ(Mem{Base: runs, Disp: runBytes * runsAhead}, soon)
+	CMPQ(n, Imm(runsAhead))
+	CMOVQLE(runs, soon)
+	MOVL(Mem{Base: soon}, soon.As32())
+	if tagged {
+		LEAQ(Mem{Base: tags, Index: at, Scale: 1}, tagsAt)
+		LEAQ(Mem{Base: tags, Index: soon, Scale: 1}, tagsSoon)
+	}
 	LEAQ(Mem{Base: ids, Index: at, Scale: 4}, at)
+	LEAQ(Mem{Base: ids, Index: soon, Scale: 4}, soon)
 
-	Label("take_sixteen")
-	x, key, there, wanted := ZMM(), ZMM(), K(), K()
+	Label(name + "_sixteen")
+	PREFETCHT0(Mem{Base: soon, Disp: 64})
+	ADDQ(Imm(64), soon)
+	if tagged {
+		PREFETCHT0(Mem{Base: tagsSoon})
+		ADDQ(Imm(16), tagsSoon)
+	}
+	x, mine, there, wanted := ZMM(), ZMM(), K(), K()
 	tail := GP32()
 	Comment("Lanes behind the end are not read.")
 	MOVL(I32(-1), tail)
 	BZHIL(end.As32(), tail, tail)
 	CMPQ(end, Imm(32))
-	JLT(LabelRef("take_tail"))
+	JLT(LabelRef(name + "_tail"))
 	MOVL(I32(-1), tail)
-	Label("take_tail")
+	Label(name + "_tail")
 	KMOVW(tail, there)
 	VMOVDQU32_Z(Mem{Base: at}, there, x)
-	VPANDD(low, x, key)
-	VPSRLVD(key, allowed, key)
-	VPTESTMD(ones, key, there, wanted)
-	VPSRLD(shift, x, x)
-	VPCOMPRESSD_Z(x, wanted, x)
-	VMOVDQU32(x, Mem{Base: out})
+	position := ZMM()
+	VPSRLD(shift, x, position)
+	VPANDD(low, x, x)
+	if tagged {
+		tag := ZMM()
+		VPMOVZXBD_Z(Mem{Base: tagsAt}, there, tag)
+		VPSLLD(shift, tag, tag)
+		VPORD(tag, x, x)
+	}
+	VPXORD(key, x, x)
+	VPANDD(own, x, mine)
+	VPANDD(all, x, x)
+	VPOPCNTD(mine, mine)
+	VPOPCNTD(x, x)
+	VPCMPUD(Imm(2), left, mine, there, wanted)
+	VPCMPUD(Imm(2), most, x, wanted, wanted)
+	VPCOMPRESSD_Z(position, wanted, position)
+	VMOVDQU32(position, Mem{Base: out})
 	count := GP32()
 	KMOVW(wanted, count)
 	POPCNTL(count, count)
 	LEAQ(Mem{Base: out, Index: count.As64(), Scale: 4}, out)
 	ADDQ(Imm(64), at)
+	if tagged {
+		ADDQ(Imm(16), tagsAt)
+	}
 	SUBQ(Imm(16), end)
-	JG(LabelRef("take_sixteen"))
+	JG(LabelRef(name + "_sixteen"))
 	ADDQ(Imm(runBytes), runs)
 	DECQ(n)
-	JNZ(LabelRef("take"))
+	JNZ(LabelRef(name))
 	SUBQ(start, out)
 	SHRQ(Imm(2), out)
 	Store(out, ReturnIndex(0))
