@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
@@ -48,6 +49,7 @@ type Deps struct {
 	Cases     *casework.Room
 	Notices   *notice.Room
 	Log       *slog.Logger
+	Gate      *admit.Gate // nil lets everybody in
 
 	// Sessions makes browser sessions count beside API keys. The handler must
 	// then be mounted inside Sessions.Wrap. Nil: API keys only.
@@ -116,7 +118,7 @@ func (s *server) config() huma.Config {
 
 // handler is everything around the operations, outermost first.
 func (s *server) handler() http.Handler {
-	return s.greet(s.recover(s.authenticate(s.once(logbook.Routed(s.mux)))))
+	return s.greet(s.recover(s.admitted(s.authenticate(s.once(logbook.Routed(s.mux))))))
 }
 
 // schemaName names a type of the contract. Those of package notes are the

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/casework"
@@ -39,6 +40,8 @@ type App struct {
 	Log       *slog.Logger
 	Clock     clock.Clock
 	DB        *db.DB
+	Disk      *admit.Disk
+	Gate      *admit.Gate
 	Vault     *vault.Vault
 	Feed      *feed.Feed
 	Packs     *policy.Set
@@ -114,7 +117,11 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if err := job.Migrate(ctx, a.DB); err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)
 	}
+	if err := a.openGate(); err != nil {
+		return err
+	}
 	vc := c.vault()
+	vc.Room = a.Disk.Files
 	if vc.Mark, err = reference.Mark(ctx, a.DB); err != nil {
 		return err
 	}
@@ -131,6 +138,16 @@ func (a *App) openData(ctx context.Context) (err error) {
 		}
 		return reference.SetMark(ctx, tx, a.Vault.Mark())
 	})
+}
+
+// openGate makes what lets requests in, and what says that the disk is full.
+func (a *App) openGate() (err error) {
+	a.Disk = &admit.Disk{Free: a.freeSpace}
+	if a.Disk.Soft, a.Disk.Hard, err = a.Config.spare(); err != nil {
+		return err
+	}
+	a.Gate = admit.New(a.Config.Places, a.Disk)
+	return nil
 }
 
 // openRules reads the data that rules are written in.
@@ -224,7 +241,12 @@ const jobCapture = "capture"
 func (a *App) works() []job.Work {
 	return []job.Work{{
 		Kind: jobCapture, Timeout: 3 * time.Minute, Attempts: 5,
-		Do: func(ctx context.Context, id string) error { return a.Casework.DoCapture(ctx, casework.CaptureID(id)) },
+		Do: func(ctx context.Context, id string) error {
+			if err := a.Disk.Files(); err != nil {
+				return err // tried again later
+			}
+			return a.Casework.DoCapture(ctx, casework.CaptureID(id))
+		},
 	}}
 }
 

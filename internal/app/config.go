@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,7 +14,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/vault"
@@ -42,7 +46,12 @@ type Config struct {
 
 	Recipients string `help:"age public keys of those who may unseal a reporter's contact, one a line." env:"TANGKAL_RECIPIENTS" type:"existingfile" placeholder:"FILE"`
 
+	SpareFiles string `help:"Free space below which no files are taken: texts still are." default:"2GiB" env:"TANGKAL_SPARE_FILES" placeholder:"SIZE"`
+	SpareAll   string `help:"Free space below which only answers, appeals and withdrawals are taken." default:"512MiB" env:"TANGKAL_SPARE_ALL" placeholder:"SIZE"`
+
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
+
+	Places map[admit.Class]admit.Limits `kong:"-" yaml:"-"` // other places than the usual: tests
 
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
 	AllowPrefixes []netip.Prefix `kong:"-" yaml:"-"` // inside addresses that captures and webhooks may reach: demo and tests
@@ -61,6 +70,24 @@ func (c *Config) complete() {
 		}
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
+}
+
+// spare reads the two sizes of free space.
+func (c Config) spare() (files, all int64, err error) {
+	read := func(name, text string) int64 {
+		n, bad := humanize.ParseBytes(text)
+		if bad != nil || n > 1<<50 {
+			err = errors.Join(err, fmt.Errorf("%s %q: want a size, as 2GiB", name, text))
+			return 0
+		}
+		return int64(n) //nolint:gosec // bounded above
+	}
+	files, all = read("spare-files", c.SpareFiles), read("spare-all", c.SpareAll)
+	if err == nil && files < all {
+		err = fmt.Errorf("spare-files %s: want at least spare-all, which is %s", c.SpareFiles, c.SpareAll)
+	}
+	return files, all, err
 }
 
 // Check names every fault of the configuration at once.
@@ -95,6 +122,9 @@ func (c Config) Check() error {
 	}
 	if err := db.Check(c.DB); err != nil {
 		add("db %q: %w", redact(c.DB), err)
+	}
+	if _, _, err := c.spare(); err != nil {
+		faults = append(faults, err)
 	}
 	if (c.Counsel == "") != (c.CounselURL == "") {
 		add("counsel and counsel-url: give both or neither")
@@ -192,6 +222,8 @@ func (c Config) Settings() []Setting {
 		{"emergency", c.Emergency},
 		{"counsel", c.Counsel},
 		{"counsel-url", c.CounselURL},
+		{"spare-files", c.SpareFiles},
+		{"spare-all", c.SpareAll},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -23,10 +24,6 @@ const (
 	healthEvery = 10 * time.Second
 	// healthWithin bounds one look.
 	healthWithin = 3 * time.Second
-	// lowDisk is when the operator is warned, fullDisk when files are refused
-	// soon: one report may bring 500 MB.
-	lowDisk  = 2 << 30
-	fullDisk = 64 << 20
 	// feedLag is how long an entry may wait for its place.
 	feedLag = time.Minute
 	// clockLag is how far the clock may stand behind what has happened.
@@ -167,31 +164,43 @@ func (a *App) vaultPart() Part {
 	return p
 }
 
-// diskPart is the emptiest of the disks in use.
+// diskPart is the emptiest of the disks in use, beside the marks that the
+// gate goes by.
 func (a *App) diskPart() Part {
 	p := Part{Name: "disk", Level: Fine}
+	free, err := a.freeSpace()
+	switch {
+	case err != nil:
+		p.Level, p.What, p.Do, p.why = Warning, "cannot be asked how full it is", "look at the data directory", err
+		return p
+	case free < a.Disk.Hard:
+		p.Level, p.What = Failing, "is full: only answers, appeals and withdrawals are taken"
+	case free < a.Disk.Soft:
+		p.Level, p.What = Warning, "is nearly full: reports are taken without their files"
+	default:
+		return p
+	}
+	p.Do = "free or add space: what was refused is then taken again, and nothing that was acknowledged is lost"
+	p.why = fmt.Errorf("%s free", humanize.IBytes(uint64(free))) //nolint:gosec // not negative
+	return p
+}
+
+// freeSpace returns how many bytes are free on the emptiest of the disks in
+// use.
+func (a *App) freeSpace() (int64, error) {
 	dirs := []string{a.Config.vault().Dir}
 	if file, ok := strings.CutPrefix(a.Config.DB, "sqlite:"); ok {
 		dirs = append(dirs, filepath.Dir(file))
 	}
+	least := int64(math.MaxInt64)
 	for _, dir := range dirs {
 		free, err := freeBytes(dir)
-		switch {
-		case err != nil:
-			p.Level, p.What, p.Do, p.why = Warning, "cannot be asked how full it is", "look at the data directory", err
-		case free < fullDisk:
-			p.Level, p.What = Failing, "is full"
-		case free < lowDisk && p.Level == Fine:
-			p.Level, p.What = Warning, "is nearly full"
-		default:
-			continue
+		if err != nil {
+			return 0, err
 		}
-		if err == nil {
-			p.Do = "free or add space; nothing that was acknowledged is lost, and what does not fit is refused"
-			p.why = fmt.Errorf("%s free at %s", humanize.IBytes(uint64(free)), dir) //nolint:gosec // not negative
-		}
+		least = min(least, free)
 	}
-	return p
+	return least, nil
 }
 
 // cagePart says what locks the workers in that open pictures. Without a cage no

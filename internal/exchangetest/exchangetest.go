@@ -114,6 +114,16 @@ func StartOn(t testing.TB, dbURL string, c clock.Clock) *Exchange {
 	return x
 }
 
+// StartWith starts a server over a fresh SQLite database, configured otherwise
+// than usual.
+func StartWith(t testing.TB, change func(*app.Config)) *Exchange {
+	t.Helper()
+	x := Prepare(t, "sqlite:"+t.TempDir()+"/tangkal.db")
+	change(&x.Config)
+	x.Serve(t)
+	return x
+}
+
 // Serve starts a server over prepared data, or again once it was stopped, and
 // returns what stops it.
 func (x *Exchange) Serve(t testing.TB) (stop func()) {

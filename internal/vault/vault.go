@@ -51,7 +51,14 @@ type Config struct {
 	// mounted, and a key that is lost, are told from a first start. "" is a
 	// first start.
 	Mark string
+	// Room, if set, says why no more may be written now, nil if more may. It is
+	// asked before a blob and again for each roomEvery bytes of it.
+	Room func() error
 }
+
+// roomEvery is how many bytes of a blob are written between two looks at the
+// room that is left.
+const roomEvery = 4 << 20
 
 // Validate names every fault of c at once.
 func (c Config) Validate() error {
@@ -70,6 +77,7 @@ type Vault struct {
 	store  Store
 	master master
 	dir    string
+	room   func() error // see Config.Room
 }
 
 // Open opens the vault in c, or creates it. It refuses a key file that others
@@ -91,7 +99,7 @@ func Open(c Config) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{store: store, master: m, dir: c.Dir}, nil
+	return &Vault{store: store, master: m, dir: c.Dir, room: c.Room}, nil
 }
 
 // checkName is the file in the vault by which it knows its key.
@@ -177,7 +185,7 @@ func (v *Vault) Put(ctx context.Context, key Key, r io.Reader, limit int64) (Ref
 	if key.identity == nil {
 		panic("vault: use of the zero Key")
 	}
-	src := &source{ctx: ctx, r: r, limit: limit, sum: sha256.New()}
+	src := &source{ctx: ctx, r: r, limit: limit, sum: sha256.New(), room: v.room}
 	stat, err := v.store.Put(ctx, func(w io.Writer) error {
 		sealed, err := age.Encrypt(w, key.identity.Recipient())
 		if err != nil {
@@ -208,6 +216,9 @@ type source struct {
 	sum   hash.Hash
 	size  int64
 	err   error
+
+	room  func() error // nil: there is always room
+	asked int64        // size at which room is asked again
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -216,6 +227,12 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	if s.err = s.ctx.Err(); s.err != nil {
 		return 0, s.err
+	}
+	if s.room != nil && s.size >= s.asked {
+		s.asked = s.size + roomEvery
+		if s.err = s.room(); s.err != nil {
+			return 0, s.err
+		}
 	}
 	n, err := s.r.Read(p)
 	s.size += int64(n)

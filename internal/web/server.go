@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/casework"
@@ -45,7 +46,8 @@ type Deps struct {
 	Report    *report.Room
 	Casework  *casework.Room
 	Notice    *notice.Room
-	Cage      *cage.Cage // opens pictures from outside
+	Cage      *cage.Cage  // opens pictures from outside
+	Gate      *admit.Gate // nil lets everybody in
 
 	EvidenceOrigin string          // scheme and host of the origin that serves evidence
 	Secure         bool            // pages are served over TLS
@@ -82,10 +84,10 @@ func New(d Deps) *Server {
 	}
 	s.mux.Handle("GET "+static.Prefix, static.Handler())
 	for _, r := range s.publicRoutes() {
-		s.mux.Handle(r.Pattern, s.adapt(r)) // neither reads nor sets the session's cookie
+		s.mux.Handle(r.Pattern, s.admitted(r, s.adapt(r))) // neither reads nor sets the session's cookie
 	}
 	for _, r := range s.sessionRoutes() {
-		s.mux.Handle(r.Pattern, s.Sessions.Wrap(s.adapt(r)))
+		s.mux.Handle(r.Pattern, s.admitted(r, s.Sessions.Wrap(s.adapt(r))))
 	}
 	s.mux.Handle("/", s.adapt(Route{Do: func(http.ResponseWriter, *http.Request) error { return fault.Hidden("page") }}))
 	return s
