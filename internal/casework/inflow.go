@@ -35,7 +35,7 @@ func (r *Room) OnReport() feed.Subscription {
 
 // join puts a report, or what was added to it, where it belongs.
 func (r *Room) join(ctx context.Context, tx *db.Tx, f report.Facts, e feed.Entry) error {
-	ls, err := r.Reports.Locations(ctx, tx, f.Locations)
+	ls, err := r.Reports.Places(ctx, tx, f.Locations)
 	if err != nil {
 		return err
 	}
@@ -55,11 +55,12 @@ func (r *Room) join(ctx context.Context, tx *db.Tx, f report.Facts, e feed.Entry
 
 // caseFor returns the case that a report belongs to: the one it is part of
 // already, else one of the same agency that shares a location, open ones first,
-// then the newest.
+// then the newest. CROSS JOIN is what SQLite takes for "this table first": on
+// its own it would read every case of the agency.
 func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, error) {
 	id, err := db.Value[ID](ctx, tx, `
-		SELECT r.case_id FROM case_reports r JOIN cases c ON c.id = r.case_id
-		WHERE r.report_id = $1 AND c.party_id = $2 ORDER BY r.joined_at LIMIT 1`, f.ID, f.Party)
+		SELECT r.case_id FROM case_reports r CROSS JOIN cases c
+		WHERE r.report_id = $1 AND c.id = r.case_id AND c.party_id = $2 ORDER BY r.joined_at LIMIT 1`, f.ID, f.Party)
 	if !errors.Is(err, db.ErrAbsent) {
 		return id, err
 	}
@@ -72,8 +73,8 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 		err := row.Scan(&h.id, &h.open)
 		return h, err
 	}, func(in string) string {
-		return `SELECT c.id, c.state <> 'closed' FROM case_locations l JOIN cases c ON c.id = l.case_id
-			WHERE c.party_id = $1 AND l.location_id IN (` + in + `)
+		return `SELECT c.id, c.state <> 'closed' FROM case_locations l CROSS JOIN cases c
+			WHERE l.location_id IN (` + in + `) AND c.id = l.case_id AND c.party_id = $1
 			ORDER BY CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END, c.id DESC LIMIT 1`
 	}, f.Locations, f.Party)
 	if err != nil {
@@ -153,9 +154,8 @@ func takeIn(c *Case, f report.Facts) {
 }
 
 func addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO case_reports (report_id, case_id, channel, joined_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+	return tx.Send(ctx, `INSERT INTO case_reports (report_id, case_id, channel, joined_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		f.ID, c.ID, string(f.Channel), db.Micros(now))
-	return err
 }
 
 // burstOf is how many reports of one target in an hour look like a campaign.

@@ -48,13 +48,12 @@ func hide[T any](v T, err error) (T, error) {
 }
 
 func insertCase(ctx context.Context, tx *db.Tx, c Case) error {
-	_, err := tx.Exec(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+db.Places(1, strings.Count(caseColumns, ",")+1)+`)`,
+	return tx.Send(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+db.Places(1, strings.Count(caseColumns, ",")+1)+`)`,
 		c.ID, c.Ref, c.Party, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Jurisdiction, c.Platform, c.Kind,
 		db.List(c.kinds), c.Locations, c.ReportCount, db.List(c.Channels), db.List(c.Languages), c.Heavy, c.urgent, c.Burst, c.crisis, c.Queue,
 		c.Priority, db.List(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion,
 		c.Captures, c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, db.OrNull(c.HandedFrom), c.Outcome,
 		db.Micros(c.OpenedAt), db.Micros(c.Deadline), db.MicrosOrNull(c.ClosedAt), c.Version, []byte(c.key))
-	return err
 }
 
 // save stores what may change of a case and raises its version.

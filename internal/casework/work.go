@@ -19,7 +19,7 @@ func (r *Room) Take(ctx context.Context, by party.Actor, id ID) (Case, error) {
 		var err error
 		c, err = r.act(ctx, tx, by, id, Take, now, func(c *Case, s situation) (any, error) {
 			c.Holder, c.LockedUntil = by.Person, now.Add(lockFor)
-			_, err := tx.Exec(ctx, `INSERT INTO case_takes (person_id, at, case_id, heavy) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+			err := tx.Send(ctx, `INSERT INTO case_takes (person_id, at, case_id, heavy) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 				by.Person, db.Micros(now), c.ID, c.Heavy)
 			if err != nil {
 				return nil, err

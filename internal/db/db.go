@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +45,7 @@ type DB struct {
 	lite    *lite         // SQLite only
 	pool    *pgxpool.Pool // PostgreSQL only
 	sealer  *Sealer       // nil before SealWith
+	memory  sync.Map      // see Tx.Memory
 }
 
 // A Row is what a scan function reads one row from.
@@ -77,6 +79,8 @@ type Tx struct {
 	sql     *sql.Tx // SQLite only
 	pgx     pgx.Tx  // PostgreSQL only
 	sealer  *Sealer
+	memory  *sync.Map
+	unsent  *pgx.Batch // PostgreSQL only; see Send
 	after   []func()
 }
 
@@ -169,7 +173,7 @@ func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error)
 // effects outside of tx; use AfterCommit for those.
 func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
 	sealed := func(ctx context.Context, tx *Tx) error {
-		tx.sealer = d.sealer
+		tx.sealer, tx.memory = d.sealer, &d.memory
 		return f(ctx, tx)
 	}
 	if d.pool != nil {
@@ -187,6 +191,12 @@ func (t *Tx) SQLTx() *sql.Tx { return t.sql }
 // PgxTx returns the transaction for the job queue on PostgreSQL, else nil.
 func (t *Tx) PgxTx() pgx.Tx { return t.pgx }
 
+// Memory is what this process remembers about the database while it is open,
+// shared by every transaction: for what is costly to read again, never for what
+// must not be lost. Whoever puts in what this transaction wrote does so by
+// AfterCommit.
+func (t *Tx) Memory() *sync.Map { return t.memory }
+
 // AfterCommit runs f once the transaction is durable, and not if it is rolled
 // back. f must be quick: it runs in the writer.
 func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
@@ -195,6 +205,9 @@ func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
 // the next statement, which All, One and Value do.
 func (t *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	if t.pgx != nil {
+		if err := t.flush(ctx); err != nil {
+			return nil, err
+		}
 		return pgQuery(ctx, t.pgx, query, args)
 	}
 	return liteQuery(context.WithoutCancel(ctx), t.sql, query, args)
@@ -203,10 +216,36 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error)
 // Exec runs one statement and returns how many rows it changed.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if t.pgx != nil {
+		if err := t.flush(ctx); err != nil {
+			return 0, err
+		}
 		tag, err := t.pgx.Exec(ctx, query, args...)
 		return tag.RowsAffected(), pgError(err)
 	}
 	return liteExec(ctx, t.sql, query, args)
+}
+
+// Send is Exec for a statement of which nobody asks how many rows it changed.
+// On PostgreSQL it goes out together with the next statement that is waited
+// for, or with the commit: a transaction of ten rows then takes two or three
+// answers of the server instead of ten. Its error comes with theirs.
+func (t *Tx) Send(ctx context.Context, query string, args ...any) error {
+	if t.pgx == nil {
+		_, err := liteExec(ctx, t.sql, query, args)
+		return err
+	}
+	t.unsent.Queue(query, args...)
+	return nil
+}
+
+// flush sends what Send has kept back, in its order.
+func (t *Tx) flush(ctx context.Context) error {
+	if t.unsent.Len() == 0 {
+		return nil
+	}
+	b := t.unsent
+	t.unsent = &pgx.Batch{}
+	return pgError(t.pgx.SendBatch(ctx, b).Close())
 }
 
 // All returns every row of a query, read by scan.

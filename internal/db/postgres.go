@@ -19,14 +19,16 @@ import (
 // is given to the caller.
 const pgTries = 4
 
+// minConns is how many connections a node may open at least: many callers at
+// once wait for the disk, and one commit serves all that came meanwhile.
+const minConns = 20
+
 func openPostgres(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.MaxConns < 8 {
-		cfg.MaxConns = 8
-	}
+	cfg.MaxConns = max(cfg.MaxConns, minConns)
 	cfg.ConnConfig.RuntimeParams["application_name"] = "tangkal"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -90,8 +92,12 @@ func pgOnce(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx
 	if err != nil {
 		return unavailable(err)
 	}
-	tx := &Tx{dialect: Postgres, pgx: ptx}
-	if err := protect(ctx, f, tx); err != nil {
+	tx := &Tx{dialect: Postgres, pgx: ptx, unsent: &pgx.Batch{}}
+	err = protect(ctx, f, tx)
+	if err == nil {
+		err = tx.flush(ctx)
+	}
+	if err != nil {
 		// A rollback on a fresh context: the caller's may be what ended.
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

@@ -20,14 +20,14 @@ func (d *DB) Snapshot(ctx context.Context, f func(ctx context.Context, r Reader)
 			return unavailable(err)
 		}
 		defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
-		return f(ctx, &Tx{dialect: Postgres, pgx: tx, sealer: d.sealer})
+		return f(ctx, &Tx{dialect: Postgres, pgx: tx, unsent: &pgx.Batch{}, sealer: d.sealer, memory: &d.memory})
 	}
 	tx, err := d.lite.readers.BeginTx(ctx, nil)
 	if err != nil {
 		return liteError(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it only read
-	return f(ctx, &Tx{dialect: SQLite, sql: tx, sealer: d.sealer})
+	return f(ctx, &Tx{dialect: SQLite, sql: tx, sealer: d.sealer, memory: &d.memory})
 }
 
 // A Table is one of the program's tables, for copying it whole.

@@ -57,22 +57,33 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	writer, err := sql.Open("sqlite", liteDSN(path, "immediate"))
+	writer, err := openPool(liteDSN(path, "immediate"), 1)
 	if err != nil {
 		return nil, err
 	}
-	writer.SetMaxOpenConns(1)
-	readers, err := sql.Open("sqlite", liteDSN(path, "deferred")+"&_pragma=query_only(1)")
+	readers, err := openPool(liteDSN(path, "deferred")+"&_pragma=query_only(1)", max(4, 2*runtime.NumCPU()))
 	if err != nil {
 		return nil, err
 	}
-	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
 	l := &lite{writer: writer, readers: readers, queue: make(chan *liteWrite, maxWaiting), done: make(chan struct{})}
 	if err := l.assertDurable(ctx); err != nil {
 		return nil, errors.Join(inWords(err, path), writer.Close(), readers.Close())
 	}
 	go l.run()
 	return l, nil
+}
+
+// openPool returns a pool of at most n connections, which stay open and keep
+// their prepared statements.
+func openPool(dsn string, n int) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(preparing{c})
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool, nil
 }
 
 // makePrivate makes an empty database file that only its owner can read, as

@@ -74,7 +74,7 @@ func (f *Feed) Record(ctx context.Context, tx *db.Tx, e Event) (string, error) {
 		return "", err
 	}
 	id := db.NewID()
-	_, err = tx.Exec(ctx, `
+	err = tx.Send(ctx, `
 		INSERT INTO feed_pending (id, kind, object, object_id, ref, actor_party, actor_person, audience, data, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		id, e.Kind, e.Object, e.ObjectID, e.Ref, db.OrNull(e.Party), db.OrNull(e.Person), string(audience), string(data), db.Micros(e.At))

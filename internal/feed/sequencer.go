@@ -20,6 +20,9 @@ const (
 	maxDrain = 256
 	// pollEvery is the safety net under the wake-ups, which are hints.
 	pollEvery = time.Second
+	// yieldAfter bounds how long sequencing holds SQLite's one writer: reports
+	// and answers are accepted in between.
+	yieldAfter = 8 * time.Millisecond
 	// maxHold is how long one node may hold the head row.
 	maxHold = 5 * time.Second
 )
@@ -86,7 +89,7 @@ func (f *Feed) Run(ctx context.Context) error {
 			f.stuck.Store(nil)
 			wait = pollEvery
 		}
-		if n == maxDrain {
+		if n > 0 && err == nil {
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -127,6 +130,7 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 	ordered := 0
 	err = f.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		ordered = 0
+		began := time.Now() //nolint:forbidigo // monotonic, for the duration only
 		head, err := db.One(ctx, tx, scanHead, `SELECT seq, chain FROM feed_head WHERE id = 1 FOR UPDATE SKIP LOCKED`)
 		if errors.Is(err, db.ErrAbsent) {
 			return nil // another node holds it
@@ -145,15 +149,18 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 				return fmt.Errorf("order entry %s (%s): %w", e.ID, e.Kind, err)
 			}
 			ordered++
+			if tx.Dialect() == db.SQLite && time.Since(began) > yieldAfter { //nolint:forbidigo // see above
+				break
+			}
 		}
 		if ordered == 0 {
 			return nil
 		}
-		if _, err := tx.Exec(ctx, `UPDATE feed_head SET seq = $1, chain = $2, fence = fence + 1 WHERE id = 1`, head.seq, head.chain); err != nil {
+		if err := tx.Send(ctx, `UPDATE feed_head SET seq = $1, chain = $2, fence = fence + 1 WHERE id = 1`, head.seq, head.chain); err != nil {
 			return err
 		}
 		if tx.Dialect() == db.Postgres {
-			if _, err := tx.Exec(ctx, `SELECT pg_notify('tangkal_feed', $1)`, fmt.Sprint(head.seq)); err != nil {
+			if err := tx.Send(ctx, `SELECT pg_notify('tangkal_feed', $1)`, fmt.Sprint(head.seq)); err != nil {
 				return err
 			}
 		}
@@ -172,7 +179,7 @@ func (f *Feed) order(ctx context.Context, tx *db.Tx, head *head, e Entry) error 
 	e.Seq, e.SequencedAt = head.seq, f.clock.Now()
 	head.chain = chain(head.chain, e)
 	e.Chain = head.chain
-	_, err := tx.Exec(ctx, `
+	err := tx.Send(ctx, `
 		INSERT INTO feed_entries (seq, id, kind, object, object_id, ref, actor_party, actor_person, data, at, sequenced_at, chain)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		e.Seq, e.ID, e.Kind, e.Object, e.ObjectID, e.Ref, db.OrNull(e.Party), db.OrNull(e.Person), string(e.Data),
@@ -181,11 +188,11 @@ func (f *Feed) order(ctx context.Context, tx *db.Tx, head *head, e Entry) error 
 		return err
 	}
 	for _, party := range e.Audience {
-		if _, err := tx.Exec(ctx, `INSERT INTO feed_audience (party_id, seq) VALUES ($1, $2)`, party, e.Seq); err != nil {
+		if err := tx.Send(ctx, `INSERT INTO feed_audience (party_id, seq) VALUES ($1, $2)`, party, e.Seq); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM feed_pending WHERE id = $1`, e.ID); err != nil {
+	if err := tx.Send(ctx, `DELETE FROM feed_pending WHERE id = $1`, e.ID); err != nil {
 		return err
 	}
 	for _, s := range f.subs {

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
@@ -99,8 +101,39 @@ func Of(ctx context.Context, r db.Reader) (Instance, error) {
 	}, `SELECT code, name FROM instance WHERE id = 1`)
 }
 
-// Next draws the next number of a series in now's year (UTC).
+// atOnce is how many numbers are drawn together. Two transactions that draw from
+// one row wait for each other's commit, and no database commits more than some
+// thousand times a second one after the other.
+const atOnce = 64
+
+// Next draws the next number of a series in now's year (UTC). Numbers of one
+// process rise; those of two nodes rise in turns, and what was drawn for a
+// transaction that failed, or before the process ended, is never given out.
 func Next(ctx context.Context, tx *db.Tx, s Series, now time.Time) (string, error) {
+	code, err := codeOf(ctx, tx)
+	if err != nil {
+		return "", err
+	}
+	year := now.UTC().Year()
+	known, _ := tx.Memory().LoadOrStore(drawnKey{s, year}, &drawn{})
+	d := known.(*drawn)
+	n, ok := d.take()
+	if !ok {
+		numbers, err := draw(ctx, tx, s, year)
+		if err != nil {
+			return "", fmt.Errorf("draw numbers of %s: %w", s, err)
+		}
+		n = numbers[0]
+		tx.AfterCommit(func() { d.put(numbers[1:]) })
+	}
+	return fmt.Sprintf("%s-%s-%d-%05d", code, s, year, n), nil
+}
+
+// codeOf returns the instance's code, which never changes.
+func codeOf(ctx context.Context, tx *db.Tx) (string, error) {
+	if code, ok := tx.Memory().Load(codeKey{}); ok {
+		return code.(string), nil
+	}
 	i, err := Of(ctx, tx)
 	if errors.Is(err, db.ErrAbsent) {
 		return "", errors.New("the instance has no code yet")
@@ -108,17 +141,62 @@ func Next(ctx context.Context, tx *db.Tx, s Series, now time.Time) (string, erro
 	if err != nil {
 		return "", err
 	}
-	step, err := rand.Int(rand.Reader, big.NewInt(maxStep))
-	if err != nil {
-		return "", err
+	memory := tx.Memory()
+	tx.AfterCommit(func() { memory.Store(codeKey{}, i.Code) })
+	return i.Code, nil
+}
+
+// Keys of what is remembered of a database.
+type (
+	codeKey  struct{}
+	drawnKey struct {
+		series Series
+		year   int
 	}
-	year := now.UTC().Year()
-	n, err := db.Value[int64](ctx, tx, `
+)
+
+// drawn are numbers that nobody else can get and nobody has yet.
+type drawn struct {
+	mu      sync.Mutex
+	numbers []int64 // guarded by mu; rising
+}
+
+func (d *drawn) take() (int64, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.numbers) == 0 {
+		return 0, false
+	}
+	n := d.numbers[0]
+	d.numbers = d.numbers[1:]
+	return n, true
+}
+
+func (d *drawn) put(numbers []int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.numbers = append(d.numbers, numbers...)
+	slices.Sort(d.numbers)
+}
+
+// draw takes the next numbers of a series out of the database.
+func draw(ctx context.Context, tx *db.Tx, s Series, year int) ([]int64, error) {
+	numbers := make([]int64, atOnce)
+	var sum int64
+	for i := range numbers {
+		step, err := rand.Int(rand.Reader, big.NewInt(maxStep))
+		if err != nil {
+			return nil, err
+		}
+		sum += step.Int64() + 1
+		numbers[i] = sum
+	}
+	last, err := db.Value[int64](ctx, tx, `
 		INSERT INTO reference_numbers (series, year, last) VALUES ($1, $2, $3)
 		ON CONFLICT (series, year) DO UPDATE SET last = reference_numbers.last + excluded.last
-		RETURNING last`, s, year, step.Int64()+1)
-	if err != nil {
-		return "", fmt.Errorf("draw a number of %s: %w", s, err)
+		RETURNING last`, s, year, sum)
+	for i := range numbers {
+		numbers[i] += last - sum
 	}
-	return fmt.Sprintf("%s-%s-%d-%05d", i.Code, s, year, n), nil
+	return numbers, err
 }

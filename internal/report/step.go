@@ -111,6 +111,9 @@ func (r *Room) StepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step) erro
 
 // addStep adds a step to each report whose last one is another.
 func addStep(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string) error {
+	if s.Kind == StepReceived { // nothing comes before it
+		return insertSteps(ctx, tx, reports, nil, s, args)
+	}
 	same, err := db.AllIn(ctx, tx, db.Scalar[ID], func(in string) string {
 		return `SELECT s.report_id FROM report_steps s
 			WHERE s.kind = $1 AND s.args = $2 AND s.report_id IN (` + in + `) AND NOT EXISTS (
@@ -119,11 +122,16 @@ func addStep(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string) 
 	if err != nil {
 		return err
 	}
+	return insertSteps(ctx, tx, reports, same, s, args)
+}
+
+// insertSteps adds the step to reports, but for those whose last it is already.
+func insertSteps(ctx context.Context, tx *db.Tx, reports, same []ID, s Step, args string) error {
 	for _, id := range reports {
 		if s.Kind != StepAdded && slices.Contains(same, id) {
 			continue
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO report_steps (id, report_id, kind, args, at) VALUES ($1, $2, $3, $4, $5)`,
+		err := tx.Send(ctx, `INSERT INTO report_steps (id, report_id, kind, args, at) VALUES ($1, $2, $3, $4, $5)`,
 			db.NewID(), id, s.Kind, args, db.Micros(s.At))
 		if err != nil {
 			return err

@@ -151,10 +151,7 @@ func (v *Vault) Probe() error {
 
 // NewKey makes the key of a new case, and its wrapped form to be stored.
 func (v *Vault) NewKey() (Key, WrappedKey, error) {
-	k, err := newKey()
-	if err != nil {
-		return Key{}, nil, err
-	}
+	k := newKey()
 	return k, v.master.wrap(k), nil
 }
 
@@ -182,12 +179,13 @@ type Ref struct {
 // r's own error is returned wrapped. The same content put twice makes two
 // blobs: names tell nothing about content, see Store.
 func (v *Vault) Put(ctx context.Context, key Key, r io.Reader, limit int64) (Ref, error) {
-	if key.identity == nil {
-		panic("vault: use of the zero Key")
+	identity, err := key.identity()
+	if err != nil {
+		return Ref{}, fmt.Errorf("put blob: %w", errors.Join(err, ErrDamaged))
 	}
 	src := &source{ctx: ctx, r: r, limit: limit, sum: sha256.New(), room: v.room}
 	stat, err := v.store.Put(ctx, func(w io.Writer) error {
-		sealed, err := age.Encrypt(w, key.identity.Recipient())
+		sealed, err := age.Encrypt(w, identity.Recipient())
 		if err != nil {
 			return err
 		}
@@ -258,8 +256,9 @@ func tooLarge(limit int64) error {
 // io.EOF if it is not. Whoever acts on the beginning calls Verify first, or
 // uses ReadAll. The caller closes the reader.
 func (v *Vault) Open(ctx context.Context, key Key, ref Ref) (io.ReadCloser, error) {
-	if key.identity == nil {
-		panic("vault: use of the zero Key")
+	identity, err := key.identity()
+	if err != nil {
+		return nil, fmt.Errorf("open blob %s: %w", ref.Stored, errors.Join(err, ErrDamaged))
 	}
 	file, err := v.store.Open(ctx, ref.Stored)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -270,7 +269,7 @@ func (v *Vault) Open(ctx context.Context, key Key, ref Ref) (io.ReadCloser, erro
 		return nil, fmt.Errorf("open blob %s: %w", ref.Stored, diskFault(err))
 	}
 	b := &blob{ref: ref, file: file, sum: sha256.New()}
-	plain, err := age.Decrypt(&diskReader{b}, key.identity)
+	plain, err := age.Decrypt(&diskReader{b}, identity)
 	if err != nil {
 		return nil, errors.Join(b.fail(err), file.Close())
 	}

@@ -115,7 +115,11 @@ func TestBlobOpensWithTheAgeFormatAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	r, err := age.Decrypt(file, k.identity)
+	identity, err := age.ParseX25519Identity(k.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := age.Decrypt(file, identity)
 	if err != nil {
 		t.Fatal(err)
 	}
