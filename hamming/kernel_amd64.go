@@ -50,6 +50,15 @@ func takeTaggedAVX512(ids *uint32, tags *uint8, runs *bucket, n int, f *filter, 
 //go:noescape
 func boundsAMD64(starts *uint32, key uint32, probes *probe, n int, ids *uint32, most uint32, out *bucket) (runs int, postings int)
 
+//go:noescape
+func boundsTaggedAMD64(starts *uint32, key uint32, probes *probe, n int, ids *uint32, tags *uint8, most uint32, out *bucket) (runs int, postings int)
+
+//go:noescape
+func touchAMD64(starts *uint32, key uint32, probes *probe, n int)
+
+//go:noescape
+func touchLinesAMD64(lines *uint64, cands *uint32, n int)
+
 func scanKernel(lines []uint64, q *scanQuery, out []groupHit) (hits int) {
 	const group = groupLines * lineWords
 	n := len(lines) / group
@@ -69,13 +78,34 @@ func scanKernel(lines []uint64, q *scanQuery, out []groupHit) (hits int) {
 	}
 }
 
-func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out []bucket) (runs, postings int) {
+func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, tags []uint8, out []bucket) (runs, postings int) {
 	_ = out[len(probes)] // the kernel does not look
 	if len(ids) == 0 || len(ids) > math.MaxInt32 || len(probes) == 0 {
 		return boundsPortable(starts, key, probes, ids, out)
 	}
-	return boundsAMD64(&starts[0], key, &probes[0], len(probes), &ids[0], uint32(len(ids)), &out[0]) //nolint:gosec // checked
+	most := uint32(len(ids)) //nolint:gosec // checked
+	if len(tags) > 0 {
+		return boundsTaggedAMD64(&starts[0], key, &probes[0], len(probes), &ids[0], &tags[0], most, &out[0])
+	}
+	return boundsAMD64(&starts[0], key, &probes[0], len(probes), &ids[0], most, &out[0])
 }
+
+// touchKernel asks for the bounds of the buckets around key.
+func touchKernel(starts []uint32, key uint32, probes []probe) {
+	if len(probes) > 0 {
+		touchAMD64(&starts[0], key, &probes[0], len(probes))
+	}
+}
+
+// touchLinesKernel asks for the hashes of candidates, as many as caches keep
+// until they are read.
+func touchLinesKernel(lines []uint64, cands []uint32) {
+	if n := min(len(cands), touchedLines); n > 0 {
+		touchLinesAMD64(&lines[0], &cands[0], n)
+	}
+}
+
+const touchedLines = 1024
 
 func takeKernel(ids []uint32, tags []uint8, runs []bucket, f *filter, out []uint32) int {
 	switch {

@@ -440,6 +440,7 @@ TEXT ·takeAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+16(FP), DX
 	MOVQ         f+24(FP), BX
 	MOVQ         out+32(FP), SI
+	MOVL         4(BX), R8
 	MOVQ         SI, DI
 	VPBROADCASTD (BX), Z0
 	VPBROADCASTD 4(BX), Z1
@@ -447,55 +448,59 @@ TEXT ·takeAVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTD 12(BX), Z3
 	MOVL         16(BX), BX
 	VMOVD        BX, X5
-	MOVL         $-1, R8
-	BZHIL        BX, R8, R8
-	VPBROADCASTD R8, Z4
+	MOVL         $-1, R9
+	BZHIL        BX, R9, R9
+	VPBROADCASTD R9, Z4
 
 takeAVX512:
 	MOVL         (CX), BX
-	MOVL         4(CX), R8
-	VPBROADCASTD 8(CX), Z6
-	VPADDD       Z3, Z6, Z7
-	SUBQ         BX, R8
+	MOVL         4(CX), R9
+	VPBROADCASTD 8(CX), Z4
+	VPADDD       Z3, Z4, Z6
+	SUBQ         BX, R9
 
 	// While this bucket is read, the next is on its way; behind the last one this one again.
-	LEAQ    12(CX), R9
+	LEAQ    12(CX), R10
 	CMPQ    DX, $0x01
-	CMOVQLE CX, R9
-	MOVL    (R9), R9
+	CMOVQLE CX, R10
+	MOVL    (R10), R10
 	LEAQ    (AX)(BX*4), BX
-	LEAQ    (AX)(R9*4), R9
+	LEAQ    (AX)(R10*4), R10
 
 takeAVX512_sixteen:
-	PREFETCHT0 64(R9)
-	ADDQ       $0x40, R9
+	PREFETCHT0 64(R10)
+	ADDQ       $0x40, R10
 
 	// Lanes behind the end are not read.
-	MOVL  $-1, R10
-	BZHIL R8, R10, R10
-	CMPQ  R8, $0x20
+	MOVL  $-1, R11
+	BZHIL R9, R11, R11
+	CMPQ  R9, $0x20
 	JLT   takeAVX512_tail
-	MOVL  $-1, R10
+	MOVL  $-1, R11
 
 takeAVX512_tail:
-	KMOVW         R10, K1
-	VMOVDQU32.Z   (BX), K1, Z8
-	VPSRLD        X5, Z8, Z10
-	VPANDD        Z4, Z8, Z8
-	VPXORD        Z0, Z8, Z8
-	VPANDD        Z1, Z8, Z9
-	VPANDD        Z2, Z8, Z8
-	VPOPCNTD      Z9, Z9
-	VPOPCNTD      Z8, Z8
-	VPCMPUD       $0x02, Z6, Z9, K1, K1
-	VPCMPUD       $0x02, Z7, Z8, K1, K1
-	VPCOMPRESSD.Z Z10, K1, Z10
-	VMOVDQU32     Z10, (SI)
-	KMOVW         K1, R10
-	POPCNTL       R10, R10
-	LEAQ          (SI)(R10*4), SI
+	KMOVW       R11, K1
+	VMOVDQU32.Z (BX), K1, Z7
+	VPSRLD      X5, Z7, Z9
+	VPTERNLOGD  $0x28, Z2, Z0, Z7
+	VPANDD      Z1, Z7, Z8
+	VPOPCNTD    Z7, Z7
+	VPCMPUD     $0x02, Z6, Z7, K1, K1
+
+	// In most tables no bits of the band's own are left.
+	TESTL    R8, R8
+	JZ       takeAVX512_taken
+	VPOPCNTD Z8, Z8
+	VPCMPUD  $0x02, Z4, Z8, K1, K1
+
+takeAVX512_taken:
+	VPCOMPRESSD.Z Z9, K1, Z9
+	VMOVDQU32     Z9, (SI)
+	KMOVW         K1, R11
+	POPCNTL       R11, R11
+	LEAQ          (SI)(R11*4), SI
 	ADDQ          $0x40, BX
-	SUBQ          $0x10, R8
+	SUBQ          $0x10, R9
 	JG            takeAVX512_sixteen
 	ADDQ          $0x0c, CX
 	DECQ          DX
@@ -515,6 +520,7 @@ TEXT ·takeTaggedAVX512(SB), NOSPLIT, $0-56
 	MOVQ         f+32(FP), BX
 	MOVQ         out+40(FP), SI
 	MOVQ         tags+8(FP), DI
+	MOVL         4(BX), R9
 	MOVQ         SI, R8
 	VPBROADCASTD (BX), Z0
 	VPBROADCASTD 4(BX), Z1
@@ -522,63 +528,67 @@ TEXT ·takeTaggedAVX512(SB), NOSPLIT, $0-56
 	VPBROADCASTD 12(BX), Z3
 	MOVL         16(BX), BX
 	VMOVD        BX, X5
-	MOVL         $-1, R9
-	BZHIL        BX, R9, R9
-	VPBROADCASTD R9, Z4
+	MOVL         $-1, R10
+	BZHIL        BX, R10, R10
+	VPBROADCASTD R10, Z4
 
 takeTaggedAVX512:
 	MOVL         (CX), BX
-	MOVL         4(CX), R9
+	MOVL         4(CX), R10
 	VPBROADCASTD 8(CX), Z6
 	VPADDD       Z3, Z6, Z7
-	SUBQ         BX, R9
+	SUBQ         BX, R10
 
 	// While this bucket is read, the next is on its way; behind the last one this one again.
-	LEAQ    12(CX), R11
+	LEAQ    12(CX), R12
 	CMPQ    DX, $0x01
-	CMOVQLE CX, R11
-	MOVL    (R11), R11
-	LEAQ    (DI)(BX*1), R10
-	LEAQ    (DI)(R11*1), R12
+	CMOVQLE CX, R12
+	MOVL    (R12), R12
+	LEAQ    (DI)(BX*1), R11
+	LEAQ    (DI)(R12*1), R13
 	LEAQ    (AX)(BX*4), BX
-	LEAQ    (AX)(R11*4), R11
+	LEAQ    (AX)(R12*4), R12
 
 takeTaggedAVX512_sixteen:
-	PREFETCHT0 64(R11)
-	ADDQ       $0x40, R11
-	PREFETCHT0 (R12)
-	ADDQ       $0x10, R12
+	PREFETCHT0 64(R12)
+	ADDQ       $0x40, R12
+	PREFETCHT0 (R13)
+	ADDQ       $0x10, R13
 
 	// Lanes behind the end are not read.
-	MOVL  $-1, R13
-	BZHIL R9, R13, R13
-	CMPQ  R9, $0x20
+	MOVL  $-1, R14
+	BZHIL R10, R14, R14
+	CMPQ  R10, $0x20
 	JLT   takeTaggedAVX512_tail
-	MOVL  $-1, R13
+	MOVL  $-1, R14
 
 takeTaggedAVX512_tail:
-	KMOVW         R13, K1
-	VMOVDQU32.Z   (BX), K1, Z8
-	VPSRLD        X5, Z8, Z10
-	VPANDD        Z4, Z8, Z8
-	VPMOVZXBD.Z   (R10), K1, Z9
-	VPSLLD        X5, Z9, Z9
-	VPORD         Z9, Z8, Z8
-	VPXORD        Z0, Z8, Z8
-	VPANDD        Z1, Z8, Z9
-	VPANDD        Z2, Z8, Z8
-	VPOPCNTD      Z9, Z9
-	VPOPCNTD      Z8, Z8
-	VPCMPUD       $0x02, Z6, Z9, K1, K1
-	VPCMPUD       $0x02, Z7, Z8, K1, K1
+	KMOVW       R14, K1
+	VMOVDQU32.Z (BX), K1, Z8
+	VPSRLD      X5, Z8, Z10
+	VPMOVZXBD.Z (R11), K1, Z9
+	VPSLLD      X5, Z9, Z9
+	VPTERNLOGD  $0xec, Z4, Z9, Z8
+	VPTERNLOGD  $0x28, Z2, Z0, Z8
+	VPANDD      Z1, Z8, Z9
+	VPOPCNTD    Z8, Z8
+	VPCMPUD     $0x02, Z7, Z8, K1, K1
+
+	// In most tables no bits of the band's own are left.
+	TESTL    R9, R9
+	JZ       takeTaggedAVX512_taken
+	VPOPCNTD Z9, Z9
+	VPCMPUD  $0x02, Z6, Z9, K1, K1
+
+takeTaggedAVX512_taken:
 	VPCOMPRESSD.Z Z10, K1, Z10
 	VMOVDQU32     Z10, (SI)
-	KMOVW         K1, R13
-	POPCNTL       R13, R13
-	LEAQ          (SI)(R13*4), SI
+	KMOVW         K1, R14
+	POPCNTL       R14, R14
+	LEAQ          (SI)(R14*4), SI
 	ADDQ          $0x40, BX
-	ADDQ          $0x10, R10
-	SUBQ          $0x10, R9
+	ADDQ          $0x10, R11
+	SUBQ          $0x10, R10
 	JG            takeTaggedAVX512_sixteen
 	ADDQ          $0x0c, CX
 	DECQ          DX
@@ -602,22 +612,23 @@ TEXT ·boundsAMD64(SB), NOSPLIT, $0-72
 	XORQ R9, R9
 	XORQ R10, R10
 
-bounds:
+boundsAMD64:
 	MOVL (DX), R11
 	MOVL 4(DX), R13
 	XORL CX, R11
 	MOVL (AX)(R11*4), R12
 	MOVL 4(AX)(R11*4), R11
 	CMPL R11, SI
-	JA   bounds_outside
+	JA   boundsAMD64_outside
 
 	// The postings are on their way while other bounds are read.
 	PREFETCHT0 (R8)(R12*4)
+	PREFETCHT0 64(R8)(R12*4)
 	MOVL       R12, (DI)
 	MOVL       R11, 4(DI)
 	MOVL       R13, 8(DI)
 	SUBQ       R12, R11
-	JL         bounds_outside
+	JL         boundsAMD64_outside
 	ADDQ       R11, R10
 
 	// An empty bucket is written over.
@@ -630,13 +641,102 @@ bounds:
 	LEAQ (DI)(R12*4), DI
 	ADDQ $0x08, DX
 	DECQ BX
-	JNZ  bounds
+	JNZ  boundsAMD64
 	MOVQ R9, runs+56(FP)
 	MOVQ R10, postings+64(FP)
 	RET
 
-bounds_outside:
+boundsAMD64_outside:
 	MOVQ $-1, R9
 	MOVQ R9, runs+56(FP)
 	MOVQ R10, postings+64(FP)
+	RET
+
+// func boundsTaggedAMD64(starts *uint32, key uint32, probes *uint32, n int, ids *uint32, tags *uint8, most uint32, out *uint32) (runs int, postings int)
+// Requires: MMX+
+TEXT ·boundsTaggedAMD64(SB), NOSPLIT, $0-80
+	MOVQ starts+0(FP), AX
+	MOVL key+8(FP), CX
+	MOVQ probes+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVL most+48(FP), SI
+	MOVQ out+56(FP), DI
+	MOVQ ids+32(FP), R8
+	MOVQ tags+40(FP), R9
+	XORQ R10, R10
+	XORQ R11, R11
+
+boundsTaggedAMD64:
+	MOVL (DX), R12
+	MOVL 4(DX), R14
+	XORL CX, R12
+	MOVL (AX)(R12*4), R13
+	MOVL 4(AX)(R12*4), R12
+	CMPL R12, SI
+	JA   boundsTaggedAMD64_outside
+
+	// The postings are on their way while other bounds are read.
+	PREFETCHT0 (R8)(R13*4)
+	PREFETCHT0 64(R8)(R13*4)
+	PREFETCHT0 (R9)(R13*1)
+	MOVL       R13, (DI)
+	MOVL       R12, 4(DI)
+	MOVL       R14, 8(DI)
+	SUBQ       R13, R12
+	JL         boundsTaggedAMD64_outside
+	ADDQ       R12, R11
+
+	// An empty bucket is written over.
+	XORQ R13, R13
+	CMPQ R12, $0x01
+	CMC
+	ADCQ $0x00, R13
+	ADDQ R13, R10
+	LEAQ (R13)(R13*2), R13
+	LEAQ (DI)(R13*4), DI
+	ADDQ $0x08, DX
+	DECQ BX
+	JNZ  boundsTaggedAMD64
+	MOVQ R10, runs+64(FP)
+	MOVQ R11, postings+72(FP)
+	RET
+
+boundsTaggedAMD64_outside:
+	MOVQ $-1, R10
+	MOVQ R10, runs+64(FP)
+	MOVQ R11, postings+72(FP)
+	RET
+
+// func touchAMD64(starts *uint32, key uint32, probes *uint32, n int)
+// Requires: MMX+
+TEXT ·touchAMD64(SB), NOSPLIT, $0-32
+	MOVQ starts+0(FP), AX
+	MOVL key+8(FP), CX
+	MOVQ probes+16(FP), DX
+	MOVQ n+24(FP), BX
+
+touch:
+	MOVL       (DX), SI
+	XORL       CX, SI
+	PREFETCHT0 (AX)(SI*4)
+	ADDQ       $0x08, DX
+	DECQ       BX
+	JNZ        touch
+	RET
+
+// func touchLinesAMD64(lines *uint64, cands *uint32, n int)
+// Requires: MMX+
+TEXT ·touchLinesAMD64(SB), NOSPLIT, $0-24
+	MOVQ lines+0(FP), AX
+	MOVQ cands+8(FP), CX
+	MOVQ n+16(FP), DX
+
+touchLines:
+	MOVL       (CX), BX
+	ANDQ       $-4, BX
+	ADDQ       BX, BX
+	PREFETCHT0 (AX)(BX*8)
+	ADDQ       $0x04, CX
+	DECQ       DX
+	JNZ        touchLines
 	RET

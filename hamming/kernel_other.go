@@ -11,7 +11,7 @@ const (
 
 func scanKernel(lines []uint64, q *scanQuery, out []groupHit) int { return scanPortable(lines, q, out) }
 
-func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, out []bucket) (runs, postings int) {
+func boundsKernel(starts []uint32, key uint32, probes []probe, ids []uint32, _ []uint8, out []bucket) (runs, postings int) {
 	return boundsPortable(starts, key, probes, ids, out)
 }
 
@@ -22,6 +22,10 @@ func takeKernel(ids []uint32, tags []uint8, runs []bucket, f *filter, out []uint
 func nearKernel(lines []uint64, entries int, cands []uint32, _ int, q *words, limit int) int {
 	return nearPortable(lines, entries, cands, q, limit)
 }
+
+func touchKernel([]uint32, uint32, []probe) {}
+
+func touchLinesKernel([]uint64, []uint32) {}
 
 // Instructions names the instructions that scans use on this machine: AVX-512
 // (with VPOPCNTDQ), AVX2, or portable.

@@ -51,7 +51,8 @@ func boundsPortable(starts []uint32, key uint32, probes []probe, ids []uint32, o
 	return runs, postings
 }
 
-// A filter says which postings of a band a query wants.
+// A filter says which postings of a band a query wants. Its masks reach no
+// further than what postings and tags have below the position.
 type filter struct {
 	key   uint32 // bits of the query as a posting has them
 	own   uint32 // which of them are the band's own

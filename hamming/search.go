@@ -52,31 +52,36 @@ type bucket struct {
 type scratch struct {
 	looks    []look
 	overflow []*look // those that a segment is scanned for
+	ups      [stages]lookUp
+	hits     [scanGroups]groupHit
+}
+
+// lookUp is one look on its way through the table of a segment.
+type lookUp struct {
+	*look
+	at       radii
+	budget   int  // what a scan costs
+	scan     bool // costs less than going on
+	postings int  // in the buckets
 	buckets  []bucket
 	ends     [maxBands]int // buckets of each band end here, then candidates
 	cands    []uint32
-	hits     [scanGroups]groupHit
 }
 
 // search answers looks from s: each by the table if that is cheaper, and the
 // others by scans that they share.
 func (s *segment) search(looks []look, sc *scratch) error {
 	sc.overflow = sc.overflow[:0]
-	for i := range looks {
-		l := &looks[i]
-		if l.done() {
-			continue
+	if s.table != nil {
+		if err := s.lookUpAll(looks, sc); err != nil {
+			return err
 		}
-		if s.table != nil {
-			ok, err := s.lookUp(l, sc, len(looks) > 1)
-			if err != nil {
-				return err
-			}
-			if ok {
-				continue
+	} else {
+		for i := range looks {
+			if !looks[i].done() {
+				sc.overflow = append(sc.overflow, &looks[i])
 			}
 		}
-		sc.overflow = append(sc.overflow, l)
 	}
 	if len(sc.overflow) == 0 {
 		return nil
@@ -90,90 +95,133 @@ func (s *segment) search(looks []look, sc *scratch) error {
 	return nil
 }
 
-// lookUp answers one query by the table. It counts what it would have to read
-// before it reads any of it, and reports false, having found nothing, where a
-// scan costs less.
-func (s *segment) lookUp(l *look, sc *scratch, shared bool) (ok bool, err error) {
-	t, n := s.table, s.len()
-	at := t.plan.spread(l.radius)
-	budget := scanCost(n, shared)
-	most := budget / 4 / costPosting
-	postings, err := s.bounds(l, sc, &at, most)
-	if err != nil || postings > most {
-		return false, err
+// stages of a look-up: the buckets' bounds are asked for, read, then the
+// postings, then the hashes.
+const stages = 4
+
+// lookUpAll answers looks by the table, and adds those to the overflow for
+// which a scan costs less. While one look is at a stage, what the next ones will
+// read is on its way from memory.
+func (s *segment) lookUpAll(looks []look, sc *scratch) error {
+	for step := range len(looks) + stages - 1 {
+		for k := stages - 1; k >= 0; k-- {
+			i := step - k
+			if i < 0 || i >= len(looks) || looks[i].done() {
+				continue
+			}
+			u := &sc.ups[i%stages]
+			if k == 0 {
+				s.begin(u, &looks[i], len(looks) > 1)
+				continue
+			}
+			if u.scan {
+				continue
+			}
+			if err := s.advance(u, k); err != nil {
+				return err
+			}
+			if u.scan {
+				sc.overflow = append(sc.overflow, &looks[i])
+			}
+		}
 	}
-	if err := s.gather(l, sc, &at, postings); err != nil {
-		return false, err
+	return nil
+}
+
+// begin prepares u for l, and asks for the bounds of its buckets.
+func (s *segment) begin(u *lookUp, l *look, shared bool) {
+	u.look, u.at, u.scan = l, s.table.plan.spread(l.radius), false
+	u.budget = scanCost(s.len(), shared)
+	for b := range s.table.bands {
+		if u.at[b] >= 0 {
+			t := &s.table.bands[b]
+			touchKernel(t.starts, t.key(&l.q)>>t.group, t.probes[u.at[b]])
+		}
 	}
-	if len(sc.cands)*readCost(n) > budget {
-		return false, nil
+}
+
+// advance takes u to stage k. It counts what it would have to read before it
+// reads any of it, and leaves it to a scan, having found nothing, where that
+// costs less.
+func (s *segment) advance(u *lookUp, k int) (err error) {
+	switch k {
+	case 1:
+		most := u.budget / 4 / costPosting
+		u.postings, err = s.bounds(u, most)
+		u.scan = u.postings > most
+	case 2:
+		err = s.gather(u)
+		u.scan = len(u.cands)*readCost(s.len()) > u.budget
+		touchLinesKernel(s.lo, u.cands)
+	default:
+		err = s.verify(u)
 	}
-	return true, s.verify(l, sc, &at)
+	return err
 }
 
 // bounds reads the bounds of every bucket to look at and returns how many
-// postings they have, or of the first bands if that is more than most. All reads are independent of each other, so that the
-// processor waits for many at once; the same holds for gather and verify.
-func (s *segment) bounds(l *look, sc *scratch, at *radii, most int) (postings int, err error) {
-	sc.buckets = sc.buckets[:0]
+// postings they have, or of the first bands if that is more than most. All
+// reads are independent of each other, so that the processor waits for many at
+// once; the same holds for gather and verify.
+func (s *segment) bounds(u *lookUp, most int) (postings int, err error) {
+	u.buckets = u.buckets[:0]
 	g := s.guard.Load()
 	for b := range s.table.bands {
-		if at[b] >= 0 {
+		if u.at[b] >= 0 {
 			t := &s.table.bands[b]
-			probes, k := t.probes[at[b]], t.key(&l.q)>>t.group
+			probes, k := t.probes[u.at[b]], t.key(&u.q)>>t.group
 			if g != nil {
 				if err := g.starts(b, k, probes); err != nil {
 					return 0, err
 				}
 			}
-			from := len(sc.buckets)
-			sc.buckets = slices.Grow(sc.buckets, len(probes)+1)
-			runs, n := boundsKernel(t.starts, k, probes, t.ids, sc.buckets[from:cap(sc.buckets)])
+			from := len(u.buckets)
+			u.buckets = slices.Grow(u.buckets, len(probes)+1)
+			runs, n := boundsKernel(t.starts, k, probes, t.ids, t.tags, u.buckets[from:cap(u.buckets)])
 			if runs < 0 {
 				return 0, errBucket
 			}
-			sc.buckets = sc.buckets[:from+runs]
+			u.buckets = u.buckets[:from+runs]
 			if postings += n; postings > most {
 				return postings, nil
 			}
 		}
-		sc.ends[b] = len(sc.buckets)
+		u.ends[b] = len(u.buckets)
 	}
 	return postings, nil
 }
 
-// gather copies the positions of all candidates out of the buckets, which have
-// so many postings.
-func (s *segment) gather(l *look, sc *scratch, at *radii, postings int) error {
-	sc.cands = slices.Grow(sc.cands[:0], postings+takeSlack)
+// gather copies the positions of all candidates out of the buckets.
+func (s *segment) gather(u *lookUp) error {
+	u.cands = slices.Grow(u.cands[:0], u.postings+takeSlack)
 	from, g := 0, s.guard.Load()
 	for b := range s.table.bands {
 		t := &s.table.bands[b]
-		run := sc.buckets[from:sc.ends[b]]
-		from = sc.ends[b]
+		run := u.buckets[from:u.ends[b]]
+		from = u.ends[b]
 		if g != nil {
 			if err := g.postings(b, t.tagged, run); err != nil {
 				return err
 			}
 		}
-		n := len(sc.cands)
+		n := len(u.cands)
 		if len(run) > 0 {
-			f := s.table.filter(b, at, &l.q)
-			n += takeKernel(t.ids, t.tags, run, &f, sc.cands[n:cap(sc.cands)])
+			f := s.table.filter(b, &u.at, &u.q)
+			n += takeKernel(t.ids, t.tags, run, &f, u.cands[n:cap(u.cands)])
 		}
-		sc.cands = sc.cands[:n]
-		sc.ends[b] = n
+		u.cands = u.cands[:n]
+		u.ends[b] = n
 	}
 	return nil
 }
 
 // verify reads the candidates of each band and reports those within the
 // radius, each from the first band it was met in.
-func (s *segment) verify(l *look, sc *scratch, at *radii) error {
+func (s *segment) verify(u *lookUp) error {
 	from, g := 0, s.guard.Load()
 	for b := range s.table.bands {
-		run := sc.cands[from:sc.ends[b]]
-		from = sc.ends[b]
+		run, rest := u.cands[from:u.ends[b]], len(u.cands)-from
+		from = u.ends[b]
 		if len(run) == 0 {
 			continue
 		}
@@ -182,7 +230,7 @@ func (s *segment) verify(l *look, sc *scratch, at *radii) error {
 				return err
 			}
 		}
-		kept := nearKernel(s.lo, s.len(), run, len(sc.cands)-from+len(run), &l.q, l.radius)
+		kept := nearKernel(s.lo, s.len(), run, rest, &u.q, u.radius)
 		if kept < 0 {
 			return errPosting
 		}
@@ -193,8 +241,8 @@ func (s *segment) verify(l *look, sc *scratch, at *radii) error {
 				}
 			}
 			w := s.words(int(c))
-			if d := w.distance(l.q); d <= l.radius && s.table.first(b, at, &w, &l.q) {
-				l.found(s, int(c), d)
+			if d := w.distance(u.q); d <= u.radius && s.table.first(b, &u.at, &w, &u.q) {
+				u.found(s, int(c), d)
 			}
 		}
 	}

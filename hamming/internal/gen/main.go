@@ -19,6 +19,8 @@ const (
 	runBytes   = 12 // of a bucket
 	probeBytes = 8  // of a probe
 	runsAhead  = 1  // buckets that are on their way from memory while one is read
+	ternSelect = 0xEC // of VPTERNLOGD a, b, c: c&a | b
+	ternDiffer = 0x28 // (c^b) & a
 	nearAhead  = 32 // candidates whose hashes are on their way from memory
 )
 
@@ -30,7 +32,10 @@ func main() {
 	near()
 	take512("takeAVX512", false)
 	take512("takeTaggedAVX512", true)
-	bounds()
+	bounds("boundsAMD64", false)
+	bounds("boundsTaggedAMD64", true)
+	touch()
+	touchLines()
 	Generate()
 }
 
@@ -317,7 +322,8 @@ func take512(name string, tagged bool) {
 	if tagged {
 		tags = param("tags")
 	}
-	start, low32, mask := GP64(), GP32(), GP32()
+	start, low32, mask, some := GP64(), GP32(), GP32(), GP32()
+	MOVL(Mem{Base: f, Disp: 4}, some)
 	MOVQ(out, start)
 	key, own, all, slack, low := ZMM(), ZMM(), ZMM(), ZMM(), ZMM()
 	for i, v := range []VecVirtual{key, own, all, slack} {
@@ -371,20 +377,22 @@ func take512(name string, tagged bool) {
 	VMOVDQU32_Z(Mem{Base: at}, there, x)
 	position := ZMM()
 	VPSRLD(shift, x, position)
-	VPANDD(low, x, x)
 	if tagged {
 		tag := ZMM()
 		VPMOVZXBD_Z(Mem{Base: tagsAt}, there, tag)
 		VPSLLD(shift, tag, tag)
-		VPORD(tag, x, x)
+		VPTERNLOGD(Imm(ternSelect), low, tag, x)
 	}
-	VPXORD(key, x, x)
+	VPTERNLOGD(Imm(ternDiffer), all, key, x)
 	VPANDD(own, x, mine)
-	VPANDD(all, x, x)
-	VPOPCNTD(mine, mine)
 	VPOPCNTD(x, x)
-	VPCMPUD(Imm(2), left, mine, there, wanted)
-	VPCMPUD(Imm(2), most, x, wanted, wanted)
+	VPCMPUD(Imm(2), most, x, there, wanted)
+	Comment("In most tables no bits of the band's own are left.")
+	TESTL(some, some)
+	JZ(LabelRef(name + "_taken"))
+	VPOPCNTD(mine, mine)
+	VPCMPUD(Imm(2), left, mine, wanted, wanted)
+	Label(name + "_taken")
 	VPCOMPRESSD_Z(position, wanted, position)
 	VMOVDQU32(position, Mem{Base: out})
 	count := GP32()
@@ -408,18 +416,26 @@ func take512(name string, tagged bool) {
 }
 
 // bounds reads the bounds of the buckets around a key.
-func bounds() {
-	TEXT("boundsAMD64", NOSPLIT, "func(starts *uint32, key uint32, probes *uint32, n int, ids *uint32, most uint32, out *uint32) (runs int, postings int)")
-	Doc("boundsAMD64 is boundsPortable for n probes, at least one. It may write one bucket more than it counts.")
+func bounds(name string, tagged bool) {
+	arguments := ""
+	if tagged {
+		arguments = "tags *uint8, "
+	}
+	TEXT(name, NOSPLIT, "func(starts *uint32, key uint32, probes *uint32, n int, ids *uint32, "+arguments+"most uint32, out *uint32) (runs int, postings int)")
+	Doc(name + " is boundsPortable for n probes, at least one. It may write one bucket more than it counts.")
 	starts, key := param("starts"), Load(Param("key"), GP32()).(GPVirtual)
 	probes, n := param("probes"), param("n")
 	most, out := Load(Param("most"), GP32()).(GPVirtual), param("out")
 	ids := param("ids")
+	var tags GPVirtual
+	if tagged {
+		tags = param("tags")
+	}
 	runs, postings := GP64(), GP64()
 	XORQ(runs, runs)
 	XORQ(postings, postings)
 
-	Label("bounds")
+	Label(name)
 	k, lo, hi, left := GP64(), GP64(), GP64(), GP32()
 	MOVL(Mem{Base: probes}, k.As32())
 	MOVL(Mem{Base: probes, Disp: 4}, left)
@@ -427,14 +443,18 @@ func bounds() {
 	MOVL(Mem{Base: starts, Index: k, Scale: 4}, lo.As32())
 	MOVL(Mem{Base: starts, Index: k, Scale: 4, Disp: 4}, hi.As32())
 	CMPL(hi.As32(), most)
-	JA(LabelRef("bounds_outside"))
+	JA(LabelRef(name + "_outside"))
 	Comment("The postings are on their way while other bounds are read.")
 	PREFETCHT0(Mem{Base: ids, Index: lo, Scale: 4})
+	PREFETCHT0(Mem{Base: ids, Index: lo, Scale: 4, Disp: lineBytes})
+	if tagged {
+		PREFETCHT0(Mem{Base: tags, Index: lo, Scale: 1})
+	}
 	MOVL(lo.As32(), Mem{Base: out})
 	MOVL(hi.As32(), Mem{Base: out, Disp: 4})
 	MOVL(left, Mem{Base: out, Disp: 8})
 	SUBQ(lo, hi)
-	JL(LabelRef("bounds_outside"))
+	JL(LabelRef(name + "_outside"))
 	ADDQ(hi, postings)
 	Comment("An empty bucket is written over.")
 	some := GP64()
@@ -447,14 +467,48 @@ func bounds() {
 	LEAQ(Mem{Base: out, Index: some, Scale: 4}, out)
 	ADDQ(Imm(probeBytes), probes)
 	DECQ(n)
-	JNZ(LabelRef("bounds"))
+	JNZ(LabelRef(name))
 	Store(runs, ReturnIndex(0))
 	Store(postings, ReturnIndex(1))
 	RET()
 
-	Label("bounds_outside")
+	Label(name + "_outside")
 	MOVQ(I64(-1), runs)
 	Store(runs, ReturnIndex(0))
 	Store(postings, ReturnIndex(1))
+	RET()
+}
+
+// touch asks for the bounds of the buckets around a key.
+func touch() {
+	TEXT("touchAMD64", NOSPLIT, "func(starts *uint32, key uint32, probes *uint32, n int)")
+	Doc("touchAMD64 asks for the bounds of the buckets of n probes, at least one.")
+	starts, key := param("starts"), Load(Param("key"), GP32()).(GPVirtual)
+	probes, n := param("probes"), param("n")
+	Label("touch")
+	k := GP64()
+	MOVL(Mem{Base: probes}, k.As32())
+	XORL(key, k.As32())
+	PREFETCHT0(Mem{Base: starts, Index: k, Scale: 4})
+	ADDQ(Imm(probeBytes), probes)
+	DECQ(n)
+	JNZ(LabelRef("touch"))
+	RET()
+}
+
+// touchLines asks for the first half of the hashes of candidates.
+func touchLines() {
+	TEXT("touchLinesAMD64", NOSPLIT, "func(lines *uint64, cands *uint32, n int)")
+	Doc("touchLinesAMD64 asks for the lines of n candidates, at least one.")
+	lines, cands, n := param("lines"), param("cands"), param("n")
+	Label("touchLines")
+	at := GP64()
+	MOVL(Mem{Base: cands}, at.As32())
+	ANDQ(I8(-4), at)
+	ADDQ(at, at)
+	PREFETCHT0(Mem{Base: lines, Index: at, Scale: 8})
+	ADDQ(Imm(4), cands)
+	DECQ(n)
+	JNZ(LabelRef("touchLines"))
 	RET()
 }
