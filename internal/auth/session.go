@@ -50,6 +50,11 @@ func (a *Auth) NewSessions(secure bool) *Sessions {
 // Wrap makes a request's session available to the handlers under it.
 func (s *Sessions) Wrap(next http.Handler) http.Handler { return s.manager.LoadAndSave(next) }
 
+// OnError sets what answers a request whose session cannot be read or kept.
+func (s *Sessions) OnError(answer func(http.ResponseWriter, *http.Request, error)) {
+	s.manager.ErrorFunc = answer
+}
+
 // Begin signs a person in: the session's token is renewed, so that one planted
 // before is worth nothing.
 func (s *Sessions) Begin(ctx context.Context, person party.PersonID) error {

@@ -609,3 +609,24 @@ func TestHomeFiguresCountAReportAtOnce(t *testing.T) {
 		t.Errorf("csv: %v, %q", err, rows)
 	}
 }
+
+// Whoever is signed in while the database is away reads a page of ours, in
+// their language.
+func TestWithoutItsDatabaseThePageSaysSo(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.Start(t)
+	browser := x.As(t, "analyst").Browser
+	x.App.DB.Close()
+	resp, err := browser.Get(x.URL + "/triage?lang=id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode < 500 || !strings.Contains(string(body), `<html lang="id"`) {
+		t.Errorf("%d: %s", resp.StatusCode, body)
+	}
+}

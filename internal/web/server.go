@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -82,6 +83,7 @@ func New(d Deps) *Server {
 	if s.Demo && s.Emergency == "" {
 		s.Emergency = "112" // Indonesia's, where the cast lives
 	}
+	s.Sessions.OnError(s.fail)
 	s.mux.Handle("GET "+static.Prefix, static.Handler())
 	for _, r := range s.publicRoutes() {
 		s.mux.Handle(r.Pattern, s.admitted(r, s.adapt(r))) // neither reads nor sets the session's cookie
@@ -156,6 +158,10 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	return nil
 }
 
+// statusLeft is what the log shows of a request whose sender went away, as
+// proxies write it.
+const statusLeft = 499
+
 // statusOf maps a fault to HTTP, once for all pages.
 func statusOf(k fault.Kind) int {
 	switch k {
@@ -177,6 +183,10 @@ func statusOf(k fault.Kind) int {
 // fail renders an error: a visitor who is not signed in is asked to, anybody
 // else is told what happened, what was kept and what to do.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		w.WriteHeader(statusLeft) // for the log alone
+		return
+	}
 	e, ok := fault.As(err)
 	if !ok {
 		e = fault.New(fault.Internal, "fault.internal", "Ref", logbook.Failed(r.Context(), s.Log, err))
