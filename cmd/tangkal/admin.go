@@ -12,6 +12,7 @@ type adminCmd struct {
 	Person personCmd `cmd:"" help:"People."`
 	Key    keyCmd    `cmd:"" help:"API keys."`
 	Unseal unsealCmd `cmd:"" help:"Open a reporter's contact with a private key."`
+	Bounce bounceCmd `cmd:"" help:"Take in a mail that came back to the reports' address."`
 	Record recordCmd `cmd:"" help:"Check that the record of everything that happened is whole."`
 }
 

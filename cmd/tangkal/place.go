@@ -16,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/vault"
@@ -69,6 +70,7 @@ type office struct {
 	db   *db.DB
 	auth *auth.Auth
 	feed *feed.Feed
+	mail *mail.Mail
 	by   party.Actor
 }
 
@@ -103,6 +105,7 @@ func (p place) office(sh *shell, as string) (*office, error) {
 	}
 	f := feed.New(d, clock.System{}, sh.log)
 	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), feed: f}
+	o.mail = mail.New(mail.Deps{DB: d, Feed: f, Clock: clock.System{}, MAC: v.MAC, Log: sh.log})
 	if as == "" {
 		return o, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,12 +25,14 @@ import (
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/fetch"
 	"github.com/tangkal/tangkal/internal/job"
+	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/tell"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -52,10 +55,12 @@ type App struct {
 	Fetch     *fetch.Client
 	Cage      *cage.Cage
 	Outbox    *outbox.Outbox
+	Mail      *mail.Mail
 	Jobs      *job.Queue
 	Report    *report.Room
 	Casework  *casework.Room
 	Notice    *notice.Room
+	Tell      *tell.Teller
 
 	// Prelude, if set, runs while the server answers already and before anything
 	// else works: the demonstration makes its data in it.
@@ -180,6 +185,9 @@ func (a *App) openGround(ctx context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
 	})
+	if err := a.openMail(); err != nil {
+		return err
+	}
 	if err := a.Vault.Once("outbox-macs", func() error { return a.Outbox.SealOld(ctx) }); err != nil {
 		return err
 	}
@@ -207,12 +215,19 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 	})
 	a.Notice = notice.New(notice.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
+		Announce: func(ctx context.Context, tx *db.Tx, to party.ID, m notice.Announcement) error {
+			return a.Tell.Announce(ctx, tx, to, m)
+		},
+	})
+	a.Tell = tell.New(tell.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Mail: a.Mail, Notice: a.Notice,
+		Instance: a.Config.InstanceName, BaseURL: a.Config.PublicURL,
 	})
 	if err := a.Notice.SealOldKeys(ctx); err != nil {
 		return err
 	}
 	a.Feed.Subscribe(a.Casework.OnReport())
-	for _, s := range a.Notice.Subscriptions() {
+	for _, s := range slices.Concat(a.Notice.Subscriptions(), a.Tell.Subscriptions()) {
 		a.Feed.Subscribe(s)
 	}
 	a.Feed.Subscribe(a.vouched(a.Outbox.Subscription()))
@@ -345,7 +360,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 func (a *App) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
-		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
+		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "mail": a.Mail.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
 		"health": a.health.run, "cage": a.Cage.Run,
 	} {
 		group.Go(func() error {

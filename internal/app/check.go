@@ -30,6 +30,9 @@ func (c Config) Try(ctx context.Context, now time.Time) []Part {
 	if c.TLSCert != "" {
 		out = append(out, c.tryCertificate(now))
 	}
+	if c.SMTP != "" {
+		out = append(out, c.tryMail(ctx))
+	}
 	return append(out, c.tryDatabase(ctx)...)
 }
 

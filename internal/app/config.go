@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/deliver"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -49,6 +51,13 @@ type Config struct {
 	SpareFiles string `help:"Free space below which no files are taken: texts still are." default:"2GiB" env:"TANGKAL_SPARE_FILES" placeholder:"SIZE"`
 	SpareAll   string `help:"Free space below which only answers, appeals and withdrawals are taken." default:"512MiB" env:"TANGKAL_SPARE_ALL" placeholder:"SIZE"`
 
+	SMTP             string `name:"smtp" help:"Mail server that takes our mail, as mail.example:587. Without one nobody is told by mail." env:"TANGKAL_SMTP" placeholder:"HOST:PORT"`
+	SMTPTLS          string `name:"smtp-tls" help:"How the connection to it is protected: required (STARTTLS), implicit (TLS from the first byte), none (a server on this machine alone)." default:"required" enum:"required,implicit,none" env:"TANGKAL_SMTP_TLS"`
+	SMTPUser         string `name:"smtp-user" help:"User name there, if it asks for one." env:"TANGKAL_SMTP_USER"`
+	SMTPPasswordFile string `name:"smtp-password-file" help:"File with the password." env:"TANGKAL_SMTP_PASSWORD_FILE" type:"existingfile" placeholder:"FILE"`
+	MailFrom         string `help:"Address that our mail comes from, as tangkal@tangkal.example." env:"TANGKAL_MAIL_FROM" placeholder:"ADDRESS"`
+	MailBounces      string `help:"Address that delivery reports come back to, with +TOKEN added to its local part. Default: that of --mail-from." env:"TANGKAL_MAIL_BOUNCES" placeholder:"ADDRESS"`
+
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
 
 	Places map[admit.Class]admit.Limits `kong:"-" yaml:"-"` // other places than the usual: tests
@@ -56,6 +65,7 @@ type Config struct {
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
 	AllowPrefixes []netip.Prefix `kong:"-" yaml:"-"` // inside addresses that captures and webhooks may reach: demo and tests
 	AllowPorts    []uint16       `kong:"-" yaml:"-"` // and ports
+	SMTPRoots     *x509.CertPool `kong:"-" yaml:"-"` // whom the mail server's certificate may be from; nil: the system's
 }
 
 // complete fills in what follows from other fields.
@@ -71,6 +81,7 @@ func (c *Config) complete() {
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
+	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)
 }
 
 // spare reads the two sizes of free space.
@@ -132,6 +143,7 @@ func (c Config) Check() error {
 	if u, err := url.Parse(c.CounselURL); c.CounselURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "tel") {
 		add("counsel-url %q: want https://… or tel:…", c.CounselURL)
 	}
+	faults = append(faults, c.checkMail()...)
 	faults = append(faults, c.checkFiles()...)
 	return errors.Join(faults...)
 }
@@ -224,6 +236,12 @@ func (c Config) Settings() []Setting {
 		{"counsel-url", c.CounselURL},
 		{"spare-files", c.SpareFiles},
 		{"spare-all", c.SpareAll},
+		{"smtp", c.SMTP},
+		{"smtp-tls", c.SMTPTLS},
+		{"smtp-user", c.SMTPUser},
+		{"smtp-password-file", c.SMTPPasswordFile},
+		{"mail-from", c.MailFrom},
+		{"mail-bounces", c.MailBounces},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }

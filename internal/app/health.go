@@ -142,6 +142,9 @@ func (a *App) parts(ctx context.Context) []Part {
 	out := []Part{database, a.vaultPart(), a.diskPart(), a.cagePart()}
 	if database.Level == Fine {
 		out = append(out, a.feedPart(ctx), a.clockPart(ctx), a.rowsPart(ctx))
+		if a.Mail.Enabled() {
+			out = append(out, a.mailPart(ctx))
+		}
 	}
 	return out
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -375,6 +376,10 @@ func (in *restorer) settle(ctx context.Context, tx *db.Tx) error {
 	in.held, err = tx.Exec(ctx, `UPDATE deliveries SET state = $1, done_at = $2, last_error = $3 WHERE state = $4`,
 		string(outbox.GivenUp), db.Micros(now), Reason, string(outbox.Waiting))
 	if err != nil {
+		return err
+	}
+	if _, err = tx.Exec(ctx, `UPDATE mails SET state = $1, done_at = $2, last_error = $3 WHERE state = $4`,
+		string(mail.GivenUp), db.Micros(now), Reason, string(mail.Waiting)); err != nil {
 		return err
 	}
 	_, err = feed.New(in.DB, in.Clock, nil).Record(ctx, tx, feed.Event{

@@ -106,10 +106,11 @@ func Each(t *testing.T, f func(t *testing.T, x *Exchange)) {
 	})
 }
 
-// StartOn starts a server over the database at dbURL with the given clock.
-func StartOn(t testing.TB, dbURL string, c clock.Clock) *Exchange {
+// StartOn starts a server over the database at dbURL with the given clock. Each
+// of change sets what this server has otherwise.
+func StartOn(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Config)) *Exchange {
 	t.Helper()
-	x, l := open(t, dbURL, c)
+	x, l := open(t, dbURL, c, change...)
 	x.run(t, l)
 	return x
 }
@@ -191,7 +192,7 @@ func Prepare(t testing.TB, dbURL string) *Exchange {
 }
 
 // open opens an instance for a free port and seeds it.
-func open(t testing.TB, dbURL string, c clock.Clock) (*Exchange, net.Listener) {
+func open(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Config)) (*Exchange, net.Listener) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -206,6 +207,9 @@ func open(t testing.TB, dbURL string, c clock.Clock) (*Exchange, net.Listener) {
 		Data: t.TempDir(), DB: dbURL, Listen: l.Addr().String(), PublicURL: x.URL, EvidenceOrigin: x.Evidence,
 		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true,
 		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, AllowPorts: AnyPort(),
+	}
+	for _, f := range change {
+		f(&x.Config)
 	}
 	x.Open(t)
 	x.seed(t)

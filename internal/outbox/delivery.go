@@ -72,7 +72,7 @@ func (o *Outbox) Subscription() feed.Subscription {
 // housekeeping, which its pages show and its machines need not hear of.
 func administers(noun string) bool {
 	switch noun {
-	case "webhook", "api-key", "key", "person", "invitation", "party":
+	case "webhook", "mail", "api-key", "key", "person", "invitation", "party":
 		return true
 	default:
 		return false
