@@ -2,18 +2,18 @@ package hamming
 
 import (
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/tangkal/tangkal/internal/scaletest"
 )
 
 // Searches go on while entries come and go and tables are built. What is there
 // all the time is always found; what was deleted before a search began is
 // never; and what is found was added.
 func TestSearchesSeeChangesAtOnce(t *testing.T) {
-	n := tailEntries*3 + scaled(tailEntries*20)
+	n := tailEntries*3 + scaletest.Of(tailEntries*20)
 	x := New(Config{Workers: 2})
 	defer x.Close()
 	fixed := make([]Hash, 50)
@@ -85,44 +85,4 @@ func churn(t *testing.T, x *Index, n int) {
 			}
 		}
 	}
-}
-
-// A large bank is searched as exactly as a small one: what was planted at
-// every distance up to the radius is found, and what lies beyond is not. Whole
-// at TANGKAL_SCALE=100: a million entries of each kind.
-func TestLargeBanksAreExact(t *testing.T) {
-	n := max(scaled(1_000_000), 10_000)
-	for _, b := range banks[:4] {
-		t.Run(b.name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(21, 22))
-			hashes := make([]Hash, n)
-			x := Build(Config{}, n, func(i int) (Hash, Sets) {
-				hashes[i] = b.draw(r)
-				return hashes[i], 1
-			})
-			defer x.Close()
-			for d := range 40 {
-				q := flip(r, hashes[r.IntN(n)], d)
-				var want []Match
-				for i, h := range hashes {
-					if k := q.Distance(h); k <= MaxRadius {
-						want = append(want, Match{ID(i + 1), k, 1})
-					}
-				}
-				got, err := x.Within(q, MaxRadius)
-				if err != nil || !slices.Equal(sorted(got), want) {
-					t.Fatalf("query %d off an entry: %d found, want %d, %v", d, len(got), len(want), err)
-				}
-			}
-		})
-	}
-}
-
-// scaled returns n at TANGKAL_SCALE percent, 1 by default.
-func scaled(n int) int {
-	p, err := strconv.Atoi(os.Getenv("TANGKAL_SCALE"))
-	if err != nil {
-		p = 1
-	}
-	return max(n*min(max(p, 1), 100)/100, 1)
 }

@@ -20,8 +20,7 @@ func mapMemory(size int) []byte {
 
 func unmapMemory(b []byte) { _ = unix.Munmap(b) }
 
-// mapFile maps a file for reading. What is written to the memory stays private
-// to the process and never reaches the file.
+// mapFile maps a file for reading.
 func mapFile(f *os.File, size int) ([]byte, error) {
-	return unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE) //nolint:gosec // a descriptor fits
+	return unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED) //nolint:gosec // a descriptor fits
 }

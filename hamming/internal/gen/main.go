@@ -15,13 +15,13 @@ const (
 	wordBytes  = 8  // of each of its fields' elements
 	lineBytes  = 64 // four entries
 	groupBytes = 2 * lineBytes
-	hitBytes   = 8  // of a groupHit
-	runBytes   = 12 // of a bucket
-	probeBytes = 8  // of a probe
-	runsAhead  = 1  // buckets that are on their way from memory while one is read
+	hitBytes   = 8    // of a groupHit
+	runBytes   = 12   // of a bucket
+	probeBytes = 8    // of a probe
+	runsAhead  = 1    // buckets that are on their way from memory while one is read
 	ternSelect = 0xEC // of VPTERNLOGD a, b, c: c&a | b
 	ternDiffer = 0x28 // (c^b) & a
-	nearAhead  = 32 // candidates whose hashes are on their way from memory
+	nearAhead  = 32   // candidates whose hashes are on their way from memory
 )
 
 func main() {
