@@ -8,3 +8,5 @@ var started = time.Now()
 
 // threadTime is the time on the wall, where nothing better is known.
 func threadTime() time.Duration { return time.Since(started) }
+
+func processTime() time.Duration { return threadTime() }

@@ -97,18 +97,52 @@ func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
 	}
 	x := newIndex(c)
 	s := newSegment(x.next, n)
-	for i := range n {
-		h, in := at(i)
-		s.put(i, x.perm.apply(h), in)
-		if in == 0 {
-			s.dead.Add(1)
-		}
-	}
+	x.fill(s, n, at)
 	s.n.Store(int64(n))
 	x.makeTable(s)
 	x.next += ID(n) //nolint:gosec // a length
 	x.publish(s, newSegment(x.next, firstTail))
 	return x
+}
+
+// fill puts n entries into s: at is called in turn, and workers bring what it
+// gave in order.
+func (x *Index) fill(s *segment, n int, at func(i int) (Hash, Sets)) {
+	const some = 1 << 14 // whole lines, so that no two workers write to one
+	type part struct {
+		from   int
+		hashes []Hash
+		sets   []Sets
+	}
+	parts, spare := make(chan part), make(chan part, x.workers+1)
+	for range cap(spare) {
+		spare <- part{}
+	}
+	var all sync.WaitGroup
+	for range x.workers {
+		all.Go(func() {
+			for p := range parts {
+				for i, h := range p.hashes {
+					s.put(p.from+i, x.perm.apply(h), p.sets[i])
+					if p.sets[i] == 0 {
+						s.dead.Add(1)
+					}
+				}
+				spare <- p
+			}
+		})
+	}
+	for from := 0; from < n; from += some {
+		p := <-spare
+		p.from, p.hashes, p.sets = from, p.hashes[:0], p.sets[:0]
+		for i := from; i < min(from+some, n); i++ {
+			h, in := at(i)
+			p.hashes, p.sets = append(p.hashes, h), append(p.sets, in)
+		}
+		parts <- p
+	}
+	close(parts)
+	all.Wait()
 }
 
 // makeTable gives s, which nobody reads yet, a table if one is worth it.

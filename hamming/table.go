@@ -3,6 +3,7 @@ package hamming
 import (
 	"math/bits"
 	"sync"
+	"unsafe"
 )
 
 // A table sorts the entries of one segment by the keys of each band of a plan.
@@ -60,8 +61,8 @@ func (t *table) first(b int, at *radii, h, q *words) bool {
 	return true
 }
 
-// buildTable sorts the live entries of s, the bands in turn by at most workers
-// goroutines. It reads the hashes twice a band, and writes each posting once.
+// buildTable sorts the entries of s, the bands in turn by at most workers
+// goroutines, each of which needs eight bytes an entry meanwhile.
 func buildTable(s *segment, p *plan, workers int) *table {
 	t := &table{plan: p, bands: make([]bandTable, len(p.bands))}
 	next := make(chan int, len(p.bands))
@@ -76,10 +77,13 @@ func buildTable(s *segment, p *plan, workers int) *table {
 	}
 	close(next)
 	var all sync.WaitGroup
-	for range max(1, workers) {
+	for range min(max(1, workers), len(p.bands)) {
 		all.Go(func() {
+			memory := mapMemory(max(hugePage, (8*s.len()+hugePage-1)&^(hugePage-1)))
+			defer unmapMemory(memory)
+			between := unsafe.Slice((*uint64)(unsafe.Pointer(&memory[0])), s.len()) //nolint:gosec // pages are aligned for every number
 			for b := range next {
-				t.bands[b].sort(s, &t.bands[(b+1)%len(t.bands)].band)
+				t.bands[b].sort(s, &t.bands[(b+1)%len(t.bands)].band, between)
 			}
 		})
 	}
@@ -87,28 +91,55 @@ func buildTable(s *segment, p *plan, workers int) *table {
 	return t
 }
 
-// sort fills the postings by counting.
-func (t *bandTable) sort(s *segment, following *band) {
-	n, starts, g := s.len(), t.starts, t.group
+// sortParts is the number of parts into which postings are divided before
+// each is sorted, within the caches: writing to all buckets at once would wait
+// for memory at every posting.
+const sortParts = 256
+
+// sort fills the postings by counting. between is as long as they are.
+func (t *bandTable) sort(s *segment, following *band, between []uint64) {
+	n := s.len()
+	within := max(0, t.width-t.group-8) // bits of a bucket's number within its part
+	var ends [sortParts + 1]int
 	for i := range n {
 		w := s.words(i)
-		starts[t.key(&w)>>g+1]++
+		ends[t.key(&w)>>t.group>>within+1]++
 	}
-	for k := 1; k < len(starts); k++ {
-		starts[k] += starts[k-1]
+	for k := range sortParts {
+		ends[k+1] += ends[k]
 	}
+	at := ends // walks up to the start of the next
 	low := uint32(1)<<t.low - 1
-	for i := range n { // starts[k] walks up to the start of k+1
+	for i := range n {
 		w := s.words(i)
 		k := t.key(&w)
-		at := &starts[k>>g]
 		x := t.inline(k, following.key(&w))
-		t.ids[*at] = uint32(i)<<t.low | x&low //nolint:gosec // newPlan leaves room for the position
-		if t.tagged {
-			t.tags[*at] = uint8(x >> t.low) //nolint:gosec // newPlan leaves no more than that
-		}
-		*at++
+		bucket := k >> t.group
+		part := &at[bucket>>within]
+		posting := uint32(i)<<t.low | x&low //nolint:gosec // newPlan leaves room for the position
+		between[*part] = uint64(bucket)<<40 | uint64(x>>t.low)<<32 | uint64(posting)
+		*part++
 	}
-	copy(starts[1:], starts[:len(starts)-1])
-	starts[0] = 0
+	for k := range min(sortParts, t.buckets()>>within) {
+		t.sortPart(between[ends[k]:ends[k+1]], k<<within, (k+1)<<within, uint32(ends[k])) //nolint:gosec // positions have 31 bits
+	}
+}
+
+// sortPart puts the postings of the buckets from first to before last where
+// they belong, from place at on, and sets the bounds of these buckets.
+func (t *bandTable) sortPart(part []uint64, first, last int, at uint32) {
+	for _, p := range part {
+		t.starts[p>>40+1]++
+	}
+	for b := first; b < last; b++ {
+		t.starts[b+1], at = at, at+t.starts[b+1]
+	}
+	for _, p := range part { // starts[b+1] walks from the start of b to its end
+		to := &t.starts[p>>40+1]
+		t.ids[*to] = uint32(p) //nolint:gosec // the lower half is meant
+		if t.tagged {
+			t.tags[*to] = uint8(p >> 32) //nolint:gosec // the lowest of eight bits
+		}
+		*to++
+	}
 }
