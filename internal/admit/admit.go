@@ -30,12 +30,13 @@ const (
 	Reading  Class = "reading"  // the public reads, and people sign in
 	Reports  Class = "reports"  // the public writes texts
 	Uploads  Class = "uploads"  // the public sends more than a text
+	Lane     Class = "lane"     // reports that have waited for their turn
 	Streams  Class = "streams"  // pages that are told what happens
 )
 
 // Classes lists the classes, the most precious first.
 func Classes() []Class {
-	return []Class{Answers, Staff, Machines, Reading, Reports, Uploads, Streams}
+	return []Class{Answers, Staff, Machines, Reading, Reports, Uploads, Lane, Streams}
 }
 
 // Limits are the bounds of one class.
@@ -56,6 +57,7 @@ func Default() map[Class]Limits {
 		Reading:  {Workers: 32, Queue: 256, Wait: 3 * time.Second, Body: 8 << 20},
 		Reports:  {Workers: 32, Queue: 256, Wait: 3 * time.Second, Body: 32 << 20},
 		Uploads:  {Workers: 32, Queue: 16, Wait: 3 * time.Second},
+		Lane:     {Workers: 16, Queue: 1024, Wait: 20 * time.Second, Body: 16 << 20},
 		Streams:  {Workers: 4096, Wait: 10 * time.Second},
 	}
 }

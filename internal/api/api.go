@@ -50,6 +50,7 @@ type Deps struct {
 	Notices   *notice.Room
 	Log       *slog.Logger
 	Gate      *admit.Gate // nil lets everybody in
+	Toll      *admit.Toll // nil asks for nothing
 
 	// Sessions makes browser sessions count beside API keys. The handler must
 	// then be mounted inside Sessions.Wrap. Nil: API keys only.

@@ -76,6 +76,7 @@ var byCode = map[string]int{
 	"api.multipart":           http.StatusBadRequest,
 	"api.idempotency-key":     http.StatusBadRequest,
 	"api.if-match":            http.StatusBadRequest,
+	"admit.work":              http.StatusTooManyRequests, // RFC 6585, section 4
 	"api.timeout":             http.StatusRequestTimeout,
 	"api.method":              http.StatusMethodNotAllowed,
 	"api.accept":              http.StatusNotAcceptable,

@@ -7,10 +7,12 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/report"
@@ -28,6 +30,7 @@ type submitBody struct {
 
 type submitInput struct {
 	Stream
+	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of a caller with a key" example:"AA…w.48213"`
 	Token string `header:"Idempotency-Key" maxLength:"200" doc:"A token of /reports/tokens: the same report sent again with it gets the same receipt"`
 }
 
@@ -47,12 +50,15 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 		body.Lang = string(printer(ctx).Lang())
 	}
 	channel := report.API
+	var spend admit.Spend
 	if auth.Actor(ctx).Known() {
 		channel = report.Partner
+	} else if spend, err = s.pay(in.Work); err != nil {
+		return nil, err
 	}
 	got, err := s.Reports.Submit(ctx, report.Submission{
 		Channel: channel, Locations: body.Locations, Category: report.Category(body.Category), Description: body.Description,
-		Lang: i18n.Lang(body.Lang), Agency: body.Agency, Contact: body.Contact, More: uploads(files), Token: in.Token,
+		Lang: i18n.Lang(body.Lang), Agency: body.Agency, Contact: body.Contact, More: uploads(files), Token: in.Token, Spend: spend,
 	})
 	if err != nil {
 		return nil, err
@@ -69,6 +75,26 @@ func uploads(files iter.Seq2[part, error]) report.Uploads {
 			}
 		}
 	}
+}
+
+// pay lets a report of somebody unknown pass.
+func (s *server) pay(work string) (admit.Spend, error) {
+	ticket, nonce, _ := strings.Cut(work, ".")
+	return s.Toll.Pass(ticket, nonce)
+}
+
+type ticketBody struct {
+	Ticket string `json:"ticket,omitempty" doc:"Absent while nothing is asked"`
+	Bits   int    `json:"bits" doc:"Find a number n below 2^64, so that SHA-256(SHA-256(ticket) and n as eight bytes, the highest first) begins with so many zero bits; then send the report with the header Work: ticket.n, n in decimal. Good for ten minutes and one report."`
+}
+
+// newReportTicket: POST /reports/tickets, public.
+func (s *server) newReportTicket(context.Context, *struct{}) (*one[ticketBody], error) {
+	if s.Toll.Bits() == 0 {
+		return answer(ticketBody{}), nil
+	}
+	k := s.Toll.Work()
+	return answer(ticketBody{k.Text, k.Bits}), nil
 }
 
 type tokenBody struct {

@@ -108,6 +108,7 @@ func (s *server) reportRoutes() []route {
 	return []route{
 		on(s, "POST", "/reports", public, "reports.submit", s.submitReport, created, reads(submitBody{}, "report")),
 		on(s, "POST", "/reports/tokens", public, "reports.token", s.newReportToken, created),
+		on(s, "POST", "/reports/tickets", public, "reports.ticket", s.newReportTicket, created),
 		on(s, "GET", "/reports/agencies", public, "reports.agencies", s.listAgencies),
 		on(s, "GET", "/receipts", public, "receipts.get", s.getReceipt),
 		on(s, "POST", "/receipts", public, "receipts.look", s.lookAtReceipt),

@@ -45,6 +45,7 @@ type App struct {
 	DB        *db.DB
 	Disk      *admit.Disk
 	Gate      *admit.Gate
+	Toll      *admit.Toll
 	Vault     *vault.Vault
 	Feed      *feed.Feed
 	Packs     *policy.Set
@@ -133,6 +134,7 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if a.Vault, err = vault.Open(vc); err != nil {
 		return err
 	}
+	a.Toll = admit.NewToll(admit.TollOptions{MAC: a.Vault.MAC, Clock: a.Clock, Quiet: a.Config.QuietRate})
 	a.DB.SealWith(a.Vault.MAC, a.rows.note)
 	if err := a.Vault.Once(party.SealOnce, func() error { return party.SealOld(ctx, a.DB) }); err != nil {
 		return err
@@ -274,6 +276,7 @@ func (a *App) sweeps() []job.Sweep {
 			return err
 		}},
 		{Name: "captures", Every: time.Minute, Do: a.enqueueCaptures},
+		{Name: "tickets", Every: time.Hour, Do: func(ctx context.Context) error { return a.Toll.Sweep(ctx, a.DB) }},
 		{Name: "sessions", Every: time.Hour, Do: a.Auth.SweepSessions},
 		{Name: "vault", Every: time.Hour, Do: func(context.Context) error {
 			_, err := a.Vault.Sweep(time.Now()) //nolint:forbidigo // a duration of the machine, or the age of files that it dated

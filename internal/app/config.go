@@ -58,6 +58,8 @@ type Config struct {
 	MailFrom         string `help:"Address that our mail comes from, as tangkal@tangkal.example." env:"TANGKAL_MAIL_FROM" placeholder:"ADDRESS"`
 	MailBounces      string `help:"Address that delivery reports come back to, with +TOKEN added to its local part. Default: that of --mail-from." env:"TANGKAL_MAIL_BOUNCES" placeholder:"ADDRESS"`
 
+	QuietRate float64 `help:"Public reports a second up to which no work and no wait is asked of whoever reports." default:"20" env:"TANGKAL_QUIET_RATE" placeholder:"NUMBER"`
+
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
 
 	Places map[admit.Class]admit.Limits `kong:"-" yaml:"-"` // other places than the usual: tests
@@ -80,6 +82,7 @@ func (c *Config) complete() {
 		}
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	c.QuietRate = cmp.Or(c.QuietRate, 20)
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
 	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)
 }
@@ -133,6 +136,9 @@ func (c Config) Check() error {
 	}
 	if err := db.Check(c.DB); err != nil {
 		add("db %q: %w", redact(c.DB), err)
+	}
+	if !(c.QuietRate > 0) {
+		add("quiet-rate %v: want a number above 0", c.QuietRate)
 	}
 	if _, _, err := c.spare(); err != nil {
 		faults = append(faults, err)
@@ -242,6 +248,7 @@ func (c Config) Settings() []Setting {
 		{"smtp-password-file", c.SMTPPasswordFile},
 		{"mail-from", c.MailFrom},
 		{"mail-bounces", c.MailBounces},
+		{"quiet-rate", strconv.FormatFloat(c.QuietRate, 'f', -1, 64)},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }

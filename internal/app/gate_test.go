@@ -154,3 +154,38 @@ func TestWhatADiskThatFillsTakes(t *testing.T) {
 		})
 	}
 }
+
+// While very many report, a program without a key works for its report; one
+// with a key does not.
+func TestAProgramPaysForAReport(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.StartWith(t, func(c *app.Config) { c.QuietRate = 0.1 })
+	for range 5 {
+		x.App.Toll.Pass("", "") //nolint:errcheck // it only counts
+	}
+	_, body := aReport("https://ruangsuara.example/v/1")
+	send := func(header ...string) said {
+		return say(t, "POST", x.URL+"/api/v1/reports", body, append([]string{"Content-Type", jsonType}, header...)...)
+	}
+	got := send()
+	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" || !strings.Contains(got.body, `"admit.work"`) {
+		t.Errorf("unpaid: %d %s", got.status, got.body)
+	}
+	var k struct {
+		Ticket string
+		Bits   int
+	}
+	if err := json.Unmarshal([]byte(say(t, "POST", x.URL+"/api/v1/reports/tickets", "").body), &k); err != nil || k.Bits == 0 {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	paid := k.Ticket + "." + admit.Solve(k.Ticket, k.Bits)
+	if got := send("Work", paid); got.status != http.StatusCreated {
+		t.Errorf("paid: %d %s", got.status, got.body)
+	}
+	if got := send("Work", paid); got.status != http.StatusTooManyRequests {
+		t.Errorf("paid twice with one ticket: %d %s", got.status, got.body)
+	}
+	if got := send("Authorization", "Bearer "+x.Cast(t, "platform").APIKey); got.status != http.StatusCreated {
+		t.Errorf("with a key: %d %s", got.status, got.body)
+	}
+}

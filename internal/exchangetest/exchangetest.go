@@ -205,7 +205,7 @@ func open(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Config)
 	}
 	x.Config = app.Config{
 		Data: t.TempDir(), DB: dbURL, Listen: l.Addr().String(), PublicURL: x.URL, EvidenceOrigin: x.Evidence,
-		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true,
+		InstanceCode: "TEST", InstanceName: "Test", Jurisdiction: "id", Demo: true, QuietRate: 1e6,
 		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, AllowPorts: AnyPort(),
 	}
 	for _, f := range change {

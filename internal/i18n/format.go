@@ -110,6 +110,11 @@ func (p *Printer) Time(t time.Time, zone *time.Location) string {
 	return p.Clock(t, zone) + " " + Zone(t, zone)
 }
 
+// Moment is Time to the second: 14.32.08 WIB.
+func (p *Printer) Moment(t time.Time, zone *time.Location) string {
+	return p.clock(t.In(zone), true) + " " + Zone(t, zone)
+}
+
 // Date returns a date in full: 19 November 2026.
 func (p *Printer) Date(t time.Time, zone *time.Location) string {
 	t = t.In(zone)

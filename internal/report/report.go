@@ -137,6 +137,11 @@ type Submission struct {
 	Files       []Upload // what shows it, at most MaxFiles with More
 	More        Uploads  // files that arrive one by one while the request is read; may be nil
 
+	// Spend, if set, is carried out in the transaction that stores the report,
+	// and stops it with its fault: what the report has cost. A repeat of a form
+	// with a Token costs nothing more.
+	Spend func(ctx context.Context, tx *db.Tx) error
+
 	// Token makes repeats of one form have one effect: see NewToken. May be
 	// empty.
 	Token string

@@ -266,6 +266,11 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		if n == 0 {
 			return errAgain
 		}
+		if s.Spend != nil {
+			if err := s.Spend(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if _, err := r.attach(ctx, tx, in, locations, 0, 0, now); err != nil {
 			return err
 		}

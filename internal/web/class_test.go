@@ -9,7 +9,7 @@ import (
 // Every page has a class, and what must get through has its own.
 func TestPagesTakeThePlacesOfTheirClass(t *testing.T) {
 	want := map[string]admit.Class{
-		"GET /{$}": admit.Reading, "GET /report": admit.Reading, "POST /report": admit.Reports, "POST /receipt": admit.Reading,
+		"GET /{$}": admit.Reading, "GET /report": admit.Reading, "POST /report": admit.Reports, "POST /report/lane/{ticket}": admit.Reports, "POST /report/ticket": admit.Reading, "POST /receipt": admit.Reading,
 		"POST /receipt/message": admit.Reports, "POST /receipt/material": admit.Reports, "POST /sign-in": admit.Reading,
 		"GET /triage": admit.Staff, "POST /orders/{id}/approve": admit.Staff, "POST /orders/{id}/withdraw": admit.Answers,
 		"POST /inbox/{id}/receive": admit.Answers, "POST /inbox/{id}/answers": admit.Answers, "POST /inbox/bulk": admit.Answers,

@@ -50,6 +50,7 @@ func contentPolicy(evidence string) string {
 		"media-src " + media,
 		"font-src 'self'",
 		"connect-src 'self'",
+		"worker-src 'self'",
 		"form-action 'self'",
 		"base-uri 'none'",
 		"frame-ancestors 'none'",

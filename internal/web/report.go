@@ -30,8 +30,17 @@ type ReportPage struct {
 	MaxFiles    int
 	FileLimit   string // "50 MB"
 	Errors      []components.FieldError
+	Lane        string // ticket of whoever has waited, kept while they mend; "" for others
 
 	badRows []int // the rows of URLs to mend
+}
+
+// action is where the form goes.
+func (pg ReportPage) action() string {
+	if pg.Lane != "" {
+		return "/report/lane/" + pg.Lane
+	}
+	return "/report"
 }
 
 // An Option is a value with its words.
@@ -136,7 +145,14 @@ func (s *Server) postReport(w http.ResponseWriter, r *http.Request) error {
 	if in.texts.Has("switch") { // the language switch, which keeps what was typed
 		return s.render(w, r, http.StatusOK, reportView(pg))
 	}
-	receipt, err := s.Report.Submit(r.Context(), pg.submission(in))
+	what := pg.submission(in)
+	if what.Spend, err = s.pay(r, in); unpaid(err) {
+		return s.reportWaits(w, r, pg, in)
+	}
+	receipt, err := s.Report.Submit(r.Context(), what)
+	if unpaid(err) { // somebody has used the ticket
+		return s.reportWaits(w, r, pg, in)
+	}
 	if err != nil {
 		return s.reportAgain(w, r, pg, in, err)
 	}
@@ -187,7 +203,7 @@ func (s *Server) reportAgain(w http.ResponseWriter, r *http.Request, pg ReportPa
 	if in.sawFile && fieldError(errs, "files") == "" {
 		errs = append(errs, components.FieldError{Field: "files", Text: pg.P.T("public.report.files.again")})
 	}
-	pg.Errors, pg.Failed = errs, true
+	pg.Errors, pg.Failed, pg.Lane = errs, true, r.PathValue("ticket")
 	if fieldError(errs, "token") != "" {
 		pg.Token = s.Report.NewToken()
 	}

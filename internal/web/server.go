@@ -49,6 +49,7 @@ type Deps struct {
 	Notice    *notice.Room
 	Cage      *cage.Cage  // opens pictures from outside
 	Gate      *admit.Gate // nil lets everybody in
+	Toll      *admit.Toll // nil asks for nothing
 
 	EvidenceOrigin string          // scheme and host of the origin that serves evidence
 	Secure         bool            // pages are served over TLS
@@ -86,7 +87,7 @@ func New(d Deps) *Server {
 	s.Sessions.OnError(s.fail)
 	s.mux.Handle("GET "+static.Prefix, static.Handler())
 	for _, r := range s.publicRoutes() {
-		s.mux.Handle(r.Pattern, s.admitted(r, s.adapt(r))) // neither reads nor sets the session's cookie
+		s.mux.Handle(r.Pattern, s.inLane(r, s.adapt(r))) // neither reads nor sets the session's cookie
 	}
 	for _, r := range s.sessionRoutes() {
 		s.mux.Handle(r.Pattern, s.admitted(r, s.Sessions.Wrap(s.adapt(r))))

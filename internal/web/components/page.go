@@ -277,7 +277,7 @@ func scriptWords(p *i18n.Printer) string {
 		"seconds", "minutes", "hours", "hm", "day", "days", "left", "over", "due",
 		"copied", "copyfailed", "undo", "dismiss", "lost", "new", "uploading", "uploaded", "uploadfailed", "offline",
 		"signing", "nokey", "noed25519", "nosecure", "signfailed", "nopasskeys", "passkeyhere", "passkeystopped", "passkeyfailed",
-		"keymade", "seen", "removed", "busy", "printable", "openfirst",
+		"keymade", "seen", "removed", "busy", "printable", "openfirst", "working",
 	}
 	words := make(map[string]string, len(names)+1)
 	for _, n := range names {

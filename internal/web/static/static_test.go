@@ -79,7 +79,7 @@ const homeBudget = 56_000
 
 func TestThePublicHomeIsLight(t *testing.T) {
 	var sum int64
-	for _, name := range []string{"tangkal.css", "icons.svg", "mark.svg", "js/theme.js", "js/app.js", "js/clocks.js", "js/forms.js", "js/trust.js", "js/words.js"} {
+	for _, name := range []string{"tangkal.css", "icons.svg", "mark.svg", "js/theme.js", "js/app.js", "js/clocks.js", "js/forms.js", "js/trust.js", "js/words.js", "js/work.js", "js/hash.js"} {
 		n, err := io.Copy(io.Discard, get(t, static.URL(name), "Accept-Encoding", "gzip").Body)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@
 import { startClocks, tick } from './clocks.js';
 import { focusErrors, startForms } from './forms.js';
 import { policy } from './trust.js';
+import { startWork } from './work.js';
 import { each, say } from './words.js';
 
 const root = document.documentElement;
@@ -139,6 +140,7 @@ function freshen() {
 document.addEventListener('click', press);
 document.addEventListener('keydown', countShift);
 document.addEventListener('tangkal:page', () => { freshen(); focusErrors(); });
+startWork();
 startForms((html) => policy.createHTML(html));
 startClocks();
 freshen();

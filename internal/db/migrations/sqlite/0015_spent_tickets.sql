@@ -1,0 +1,8 @@
+-- +goose Up
+-- Tickets that have paid for a report, until they expire: a digest of a random
+-- ticket and nothing of whoever held it.
+CREATE TABLE spent_tickets (
+	id BLOB PRIMARY KEY,
+	until INTEGER NOT NULL
+);
+CREATE INDEX spent_tickets_until ON spent_tickets (until);

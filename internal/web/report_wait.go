@@ -1,0 +1,85 @@
+package web
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/admit"
+	"github.com/tangkal/tangkal/internal/fault"
+)
+
+// WaitPage stands between a form and its receipt while very many report: what
+// was typed is kept on it, and is sent again when the place in the lane has
+// come. Where scripts run, the device works instead, and sends by itself.
+type WaitPage struct {
+	ReportPage
+	Ticket   string
+	From     time.Time     // when the ticket is good
+	Left     time.Duration // until then
+	HadFiles bool          // files to be chosen again
+}
+
+// postReportTicket: POST /report/ticket gives a ticket for the present price of
+// a report, which a script pays before it sends the form.
+func (s *Server) postReportTicket(w http.ResponseWriter, _ *http.Request) error {
+	var out struct {
+		Ticket string `json:"ticket"`
+		Bits   int    `json:"bits"`
+	}
+	if out.Bits = s.Toll.Bits(); out.Bits > 0 {
+		k := s.Toll.Work()
+		out.Ticket, out.Bits = k.Text, k.Bits
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	return json.NewEncoder(w).Encode(out)
+}
+
+// pay lets a report pass, or says why it has to wait. Errors that are no
+// Unavailable come back as they are.
+func (s *Server) pay(r *http.Request, in *intake) (admit.Spend, error) {
+	ticket, nonce := r.PathValue("ticket"), ""
+	if ticket == "" {
+		ticket, nonce = in.texts.Get("ticket"), in.texts.Get("work")
+	}
+	return s.Toll.Pass(ticket, nonce)
+}
+
+// unpaid reports whether a report was held back because it has not paid.
+func unpaid(err error) bool { return fault.Is(err, "admit.work") }
+
+// reportWaits shows where a report stands in the lane. Whoever comes too early
+// keeps their place.
+func (s *Server) reportWaits(w http.ResponseWriter, r *http.Request, pg ReportPage, in *intake) error {
+	k, ok := s.Toll.Waiting(r.PathValue("ticket"))
+	if !ok {
+		k = s.Toll.Wait()
+	}
+	pg.Title, pg.LangPost = pg.P.T("public.wait.title"), true
+	left := max(0, k.Ripe.Sub(s.Clock.Now()))
+	wait := WaitPage{ReportPage: pg, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(left.Seconds()))))
+	return s.render(w, r, http.StatusServiceUnavailable, reportWaitView(wait))
+}
+
+// toReport: GET /report/lane/{ticket} is where a page that waited is loaded
+// afresh: the form, empty.
+func (s *Server) toReport(w http.ResponseWriter, r *http.Request) error {
+	return seeOther(w, r, "/report")
+}
+
+// inLane gives who waited for their turn a place of their own: however many
+// come at the front, the lane goes on.
+func (s *Server) inLane(route Route, next http.Handler) http.Handler {
+	crowd, lane := s.admitted(route, next), s.Gate.Around(admit.Lane, s.fail, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.Toll.Ripe(r.PathValue("ticket")) {
+			lane.ServeHTTP(w, r)
+			return
+		}
+		crowd.ServeHTTP(w, r)
+	})
+}
