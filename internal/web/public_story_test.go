@@ -532,7 +532,7 @@ func TestNothingOfAReporterIsWrittenDown(t *testing.T) {
 		t.Fatalf("%d\n%s", status, body)
 	}
 	for _, f := range filesIn(t, x.App.Config.Data) {
-		b, err := os.ReadFile(f) //nolint:gosec // a file of this test
+		b, err := os.ReadFile(f)                           //nolint:gosec // a file of this test
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the server's own probes come and go
 			t.Fatal(err)
 		}
