@@ -132,6 +132,7 @@ func (d *Decoder) combine(m model) []byte {
 		a, b, c := p[0][i], p[1][i], p[2][i]
 		if m == ycck {
 			a, b, c = fromYCC(a, b, c)
+			a, b, c = ^a, ^b, ^c // it is ink that was made of red, green and blue
 		}
 		if m != rgb {
 			k := int32(p[3][i])
