@@ -17,7 +17,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tangkal/tangkal/internal/i18n"
@@ -26,12 +31,22 @@ import (
 
 // hashCmd prints the hashes of files.
 type hashCmd struct {
-	Paths    []string `arg:"" name:"path" help:"Files and directories; directories with all below them."`
-	Type     []string `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
-	Variants bool     `help:"The PDQ hashes of all eight orientations (with --json)."`
-	Full     bool     `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
-	Jobs     int      `help:"Files at a time; default: one a processor." placeholder:"N"`
-	JSON     bool     `name:"json" help:"One JSON object a line for each file."`
+	Paths    []rawPath `arg:"" name:"path" help:"Files and directories; directories with all below them."`
+	Type     []string  `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
+	Variants bool      `help:"The PDQ hashes of all eight orientations (with --json)."`
+	Full     bool      `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
+	Jobs     int       `help:"Files at a time; default: one a processor." placeholder:"N"`
+	JSON     bool      `name:"json" help:"One JSON object a line for each file."`
+}
+
+// rawPath is a path as it was given, in whatever encoding: the parser's own
+// strings are Unicode.
+type rawPath string
+
+// Decode takes one argument.
+func (p *rawPath) Decode(ctx *kong.DecodeContext) error {
+	*p = rawPath(ctx.Scan.Pop().String())
+	return nil
 }
 
 // Help shows by example.
@@ -44,7 +59,8 @@ func (hashCmd) Help() string {
 
 Prints a line for each hash: kind, hash, quality (of PDQ, 0 to 100; - for the others), path. PDQ is there for JPEG, PNG, GIF,
 WebP and BMP; a quality of 49 or less means that the hash says little and should not be used. Files come in the order
-of their names. Links are not followed. What cannot be read is named on standard error, and the exit code is 1.`
+of their names. Links are followed where they are named, and not below directories. Names with control characters are quoted;
+with --json, names that are not UTF-8 come also in Base64. What cannot be read is named on standard error, and the exit code is 1.`
 }
 
 // maxPicture is the largest file that is decoded; of larger ones only the exact
@@ -54,6 +70,7 @@ const maxPicture = 256 << 20
 // hashed is what one file gave.
 type hashed struct {
 	Path   string     `json:"path"`
+	Raw    []byte     `json:"path_base64,omitempty"` // the path where it is not UTF-8, which JSON cannot hold
 	Size   int64      `json:"size"`
 	PDQ    *hashedPDQ `json:"pdq,omitempty"`
 	MD5    string     `json:"md5,omitempty"`
@@ -141,7 +158,8 @@ func (c *hashCmd) Run(sh *shell) error {
 // walk calls for every regular file, in the order of names. What cannot be
 // listed is passed on too: opening it will say why.
 func (c *hashCmd) walk(file func(path string) error) error {
-	for _, root := range c.Paths {
+	for _, given := range c.Paths {
+		named, root := string(given), string(given)
 		if info, err := os.Lstat(root); err == nil && info.Mode().Type() == fs.ModeSymlink {
 			if at, err := filepath.EvalSymlinks(root); err == nil {
 				root = at // a link that was named is followed
@@ -150,6 +168,9 @@ func (c *hashCmd) walk(file func(path string) error) error {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil || path == root && !d.IsDir() || d.Type().IsRegular():
+				if root != named {
+					path = named + strings.TrimPrefix(path, root)
+				}
 				return file(path)
 			default:
 				return nil
@@ -164,23 +185,39 @@ func (c *hashCmd) walk(file func(path string) error) error {
 
 // print writes what a file gave.
 func (c *hashCmd) print(sh *shell, h hashed) error {
+	path := shown(h.Path)
 	if h.Error != "" {
-		fmt.Fprintf(sh.stderr, "tangkal: %s: %s\n", h.Path, h.Error)
+		fmt.Fprintf(sh.stderr, "tangkal: %s: %s\n", path, h.Error)
 	}
 	if c.JSON {
+		if !utf8.ValidString(h.Path) {
+			h.Raw = []byte(h.Path)
+		}
 		return json.NewEncoder(sh.stdout).Encode(h)
 	}
 	var b bytes.Buffer
 	if h.PDQ != nil {
-		fmt.Fprintf(&b, "pdq\t%s\t%d\t%s\n", h.PDQ.Hash, h.PDQ.Quality, h.Path)
+		fmt.Fprintf(&b, "pdq\t%s\t%d\t%s\n", h.PDQ.Hash, h.PDQ.Quality, path)
+		if h.PDQ.Partial {
+			fmt.Fprintf(sh.stderr, "tangkal: %s: %s\n", path, i18n.For(language()).T("picture.partial"))
+		}
 	}
 	for _, l := range [][2]string{{"md5", h.MD5}, {"sha1", h.SHA1}, {"sha256", h.SHA256}} {
 		if l[1] != "" {
-			fmt.Fprintf(&b, "%s\t%s\t-\t%s\n", l[0], l[1], h.Path)
+			fmt.Fprintf(&b, "%s\t%s\t-\t%s\n", l[0], l[1], path)
 		}
 	}
 	_, err := sh.stdout.Write(b.Bytes())
 	return err
+}
+
+// shown returns a path as one field of one line: quoted where it has characters
+// that would break the line or act on a terminal.
+func shown(path string) string {
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // A fileHasher hashes one file after another in the same memory.

@@ -40,7 +40,7 @@ func BenchmarkDirectory(b *testing.B) {
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano()), u.Maxrss
 	}
 	from, _ := used()
-	c := hashCmd{Paths: []string{dir}, Type: []string{"pdq", "md5", "sha1", "sha256"}}
+	c := hashCmd{Paths: []rawPath{rawPath(dir)}, Type: []string{"pdq", "md5", "sha1", "sha256"}}
 	for b.Loop() {
 		if err := c.Run(&shell{ctx: b.Context(), stdout: io.Discard, stderr: io.Discard}); err != nil {
 			b.Fatal(err)

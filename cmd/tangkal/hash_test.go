@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/png"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,22 @@ func TestHashAsLines(t *testing.T) {
 	s.wants(t, 0, []string{"md5\t900150983cd24fb0d6963f7d28e17f72\t-\tnote.txt", "!pdq", "!sha1"}, "hash", "--type", "md5", "note.txt")
 	s.wants(t, exitFailed, []string{"nowhere: no such file"}, "hash", "nowhere", "note.txt")
 	s.wants(t, exitUsage, []string{"--type"}, "hash", "--type", "crc", "note.txt")
+}
+
+// Names that would break lines, act on a terminal or not go into JSON; links
+// keep the name by which they were given; a damaged picture is said to be one.
+func TestHashOfUnfriendlyNames(t *testing.T) {
+	t.Parallel()
+	s := open(t, map[string]string{
+		"a\nb\x1b[31m.txt": "abc", "p\xe9.txt": "abc", "cut.jpg": string(synthetic.JPEG(200, 200)[:4000]),
+	})
+	if err := os.Symlink("cut.jpg", s.dir+"/link.jpg"); err != nil {
+		t.Fatal(err)
+	}
+	const md5 = "md5\t900150983cd24fb0d6963f7d28e17f72\t-\t"
+	s.wants(t, 0, []string{md5 + `"a\nb\x1b[31m.txt"`, md5 + "p\xe9.txt\n"}, "hash", "--type", "md5", ".")
+	s.wants(t, 0, []string{`"path":"p\ufffd.txt","path_base64":"cOkudHh0"`}, "hash", "--json", "p\xe9.txt")
+	s.wants(t, 0, []string{"\tlink.jpg\n", "tangkal: link.jpg: The picture is damaged"}, "hash", "--type", "pdq", "link.jpg")
 }
 
 func TestBenchHash(t *testing.T) {

@@ -56,6 +56,7 @@ Every option can also be given as TANGKAL_<NAME> in the environment or in a file
 func main() {
 	cage.Main() // before anything is opened: this may be a worker
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends whatever the first could not
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
