@@ -114,7 +114,33 @@ func TestDrillSnapshot(t *testing.T) {
 		t.Fatal("the snapshot does not answer as the index did")
 	}
 	t.Logf("%d entries, %d matches of %d queries equal; opened in %v", n, matches, len(queries), opened)
+	changeWhileVerifying(t, name, n)
 	damageAll(t, r, name)
+}
+
+// changeWhileVerifying deletes entries of an opened file from its end on, while
+// it is checked from its beginning: neither disturbs the other, nor the file.
+func changeWhileVerifying(t *testing.T, name string, n int) {
+	t.Helper()
+	for range 3 {
+		x, _, err := Open(name, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, deleted := x.Len(), 0
+		for id := ID(n); id > ID(n-n/10); id-- { //nolint:gosec // a number
+			if x.Delete(id) {
+				deleted++
+			}
+			if _, _, ok := x.Get(id); ok {
+				t.Fatalf("entry %d is there after it was deleted", id)
+			}
+		}
+		if err := x.Verify(); err != nil || deleted == 0 || x.Len() != before-deleted {
+			t.Fatalf("%d of %d entries deleted, %d left: %v", deleted, before, x.Len(), err)
+		}
+		x.Close()
+	}
 }
 
 // answers returns what x finds, as text to compare, and the number of matches.

@@ -203,7 +203,16 @@ func (x *Index) change(id ID, in Sets) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s, i, ok := x.view.Load().find(id)
-	if !ok || s.assign(i, in) == 0 {
+	if !ok {
+		return false
+	}
+	if g := s.guard.Load(); g != nil {
+		if err := g.setsOf(i); err != nil {
+			x.broken(err)
+			return false
+		}
+	}
+	if s.assign(i, in) == 0 {
 		return false
 	}
 	if x.merging {
@@ -265,11 +274,16 @@ func (x *Index) fail(err error) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.broken(err)
+	return err
+}
+
+// broken is fail where mu is held.
+func (x *Index) broken(err error) {
 	if !x.closed {
 		x.view.Store(&view{err: err})
 		x.room.Broadcast()
 	}
-	return err
 }
 
 // Close ends the goroutines of the index and waits for them. Searches and

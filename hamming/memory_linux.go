@@ -22,5 +22,9 @@ func unmapMemory(b []byte) { _ = unix.Munmap(b) }
 
 // mapFile maps a file for reading.
 func mapFile(f *os.File, size int) ([]byte, error) {
-	return unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED) //nolint:gosec // a descriptor fits
+	return unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE) //nolint:gosec // a descriptor fits
 }
+
+// makeWritable allows writing to pages of a mapped file. What is written stays
+// private to the process and never reaches the file.
+func makeWritable(pages []byte) error { return unix.Mprotect(pages, unix.PROT_READ|unix.PROT_WRITE) }

@@ -13,8 +13,8 @@ import (
 
 // Open opens a snapshot without reading it: the file is mapped, and its pages
 // are read as searches need them. It returns the mark that was given to
-// WriteFile. The footer, the directory, the sums and the sets are checked now;
-// every other block when a search first touches it, and all of them by a
+// WriteFile. The footer, the directory and the sums are checked now, and the
+// numbers of entries where there are gaps; every other block when a search first touches it, and all of them by a
 // goroutine that begins at once (see Verify). The file may be replaced or
 // removed while the index is open, but not overwritten or cut.
 //
@@ -27,7 +27,7 @@ func Open(name string, c Config) (x *Index, mark uint64, err error) {
 	}
 	a := newArena(0)
 	runtime.AddCleanup(a, unmapMemory, data)
-	return open(&file{arena: a, data: data}, c)
+	return open(&file{arena: a, data: data, mapped: true}, c)
 }
 
 // open makes an index of a mapped file.
@@ -74,10 +74,11 @@ func mapSnapshot(name string) ([]byte, error) {
 
 // file is a mapped snapshot.
 type file struct {
-	arena *arena // keeps the mapping
-	data  []byte
-	sums  []byte          // of its blocks
-	done  []atomic.Uint32 // bits of blocks whose sums were right
+	arena  *arena // keeps the mapping
+	data   []byte
+	mapped bool            // by mapFile: for reading, unless made writable
+	sums   []byte          // of its blocks
+	done   []atomic.Uint32 // bits of blocks whose sums were right
 }
 
 // read checks and returns the directory.
@@ -134,15 +135,20 @@ func (f *file) segments(d *directory) (out []*segment, err error) {
 
 // segment maps one segment, whose sections are at the given places.
 func (f *file) segment(e *segmentEntry, places []int) (*segment, error) {
-	g := &guard{file: f, lo: places[0], hi: places[1], n: e.n}
-	s := &segment{arena: newArena(4 * e.n), file: f, first: e.first}
+	g := &guard{file: f, lo: places[0], hi: places[1], sets: places[2], n: e.n}
+	s := &segment{arena: newArena(0), file: f, first: e.first}
 	s.lo = arrayAt[uint64](f, places[0], lineWordsOf(e.n))
 	s.hi = arrayAt[uint64](f, places[1], 2*e.n)
-	if err := f.check(places[2], 4*e.n); err != nil {
-		return nil, err
+	s.sets = arrayAt[uint32](f, places[2], e.n)
+	if f.mapped { // they change
+		pages := f.data[places[2]:][:(4*e.n+blockBytes-1)&^(blockBytes-1)]
+		if os.Getpagesize() > blockBytes { // those of the machine do not end where the section does
+			pages = f.data
+		}
+		if err := makeWritable(pages); err != nil {
+			return nil, fmt.Errorf("hamming: open snapshot: %w", err)
+		}
 	}
-	s.sets = array[uint32](s.arena, e.n) // they change
-	copy(s.sets, arrayAt[uint32](f, places[2], e.n))
 	s.n.Store(int64(e.n))
 	s.dead.Store(int64(e.dead))
 	places = places[3:]

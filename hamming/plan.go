@@ -91,7 +91,8 @@ func planFor(n int) *plan {
 	}
 }
 
-const wideTags = 6
+// wideTags is as many tags as leave 100 million entries below 90 bytes each.
+const wideTags = 5
 
 // narrowTags has all bands tagged where positions leave little room beside
 // them.
