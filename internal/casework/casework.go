@@ -62,6 +62,7 @@ type Case struct {
 	LocationIDs  []report.LocationID // in the order in which they came; filled by Get only
 	Locations    int                 // how many there are
 	ReportCount  int
+	Voices       int      // as which they count: see Slot.Wave
 	Channels     []string // by which it was reported
 	Languages    []string // of the reports
 	Heavy        bool     // has pictures, films or sound

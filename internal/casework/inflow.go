@@ -100,11 +100,15 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.
 		return err
 	}
 	takeIn(&c, f)
-	c.ReportCount = 1
+	c.ReportCount, c.Voices = 1, 1
 	if err := r.store(ctx, tx, &c, ls, now); err != nil {
 		return err
 	}
 	if err := addReport(ctx, tx, c, f, now); err != nil {
+		return err
+	}
+	c.Voices = 0
+	if err := r.hear(ctx, tx, &c, f, now); err != nil {
 		return err
 	}
 	// The same step as when a report joins a case: a reporter must not learn
@@ -194,6 +198,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 				return nil, err
 			}
 			if err := markBurst(ctx, tx, c, now); err != nil {
+				return nil, err
+			}
+			if err := r.hear(ctx, tx, c, f, now); err != nil {
 				return nil, err
 			}
 			if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {

@@ -22,7 +22,7 @@ type Facts struct {
 	Life     bool // a reporter spoke of a threat to life, before any assessment
 	Crisis   bool
 	Kinds    []string // kinds of its locations
-	Reports  int
+	Voices   int      // of its reports: see Slot.Wave
 }
 
 // The codes of reasons, in the order in which they are shown.
@@ -41,7 +41,7 @@ func ReasonCodes() []string {
 	return []string{WhyCrisis, WhyTier, WhyClaim, WhyDeadline, WhyReach, WhyReports, WhyAge}
 }
 
-// fullVolume is the number of reports that earns all the points of volume: from
+// fullVolume is the number of voices that earns all the points of volume: from
 // there on another thousand changes nothing (threat-model T04).
 const fullVolume = 63
 
@@ -50,8 +50,9 @@ const fullAge = 24 * time.Hour
 
 // Priority returns a case's place in the queue, 0 to 100, and why. The weights
 // are the most points that each reason can add. It orders the queue and decides
-// nothing. Reports count by the logarithm of their number, so that a crowd
-// cannot push one case past the others: from 1 to 63 reports is all there is.
+// nothing. Reports count as voices (see Slot.Wave), by the logarithm of their number,
+// so that a crowd cannot push one case past the others: from 1 to 63 voices is
+// all there is.
 // What a reporter claims counts half of what an analyst found.
 func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	var why []Reason
@@ -73,7 +74,7 @@ func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	}
 	add(WhyDeadline, share(w.Deadline.Int(), now.Sub(f.OpenedAt), f.Deadline.Sub(f.OpenedAt)))
 	add(WhyReach, w.Reach.Int()*reach(f.Kinds)/4)
-	add(WhyReports, w.Reports.Int()*volume(f.Reports)/volume(fullVolume))
+	add(WhyReports, w.Reports.Int()*volume(f.Voices)/volume(fullVolume))
 	add(WhyAge, share(w.Age.Int(), now.Sub(f.OpenedAt), fullAge))
 	return min(total, 100), why
 }

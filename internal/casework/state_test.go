@@ -199,10 +199,10 @@ func literals(t *testing.T) []string {
 
 func TestThePriorityExplainsItselfAndACrowdCannotMoveIt(t *testing.T) {
 	pack, _ := policy.Default().Current("id", noon)
-	base := Facts{OpenedAt: noon.Add(-time.Hour), Deadline: noon.Add(23 * time.Hour), Kinds: []string{"post"}, Reports: 1}
+	base := Facts{OpenedAt: noon.Add(-time.Hour), Deadline: noon.Add(23 * time.Hour), Kinds: []string{"post"}, Voices: 1}
 	rapid.Check(t, func(t *rapid.T) {
 		f := base
-		f.Reports = rapid.IntRange(0, 1_000_000).Draw(t, "reports")
+		f.Voices = rapid.IntRange(0, 1_000_000).Draw(t, "reports")
 		f.Tier = rapid.SampledFrom(append(policy.Tiers(), "")).Draw(t, "tier")
 		f.Crisis, f.Life = rapid.Bool().Draw(t, "crisis"), rapid.Bool().Draw(t, "life")
 		f.Kinds = []string{rapid.SampledFrom([]string{"post", "account", "channel"}).Draw(t, "kind")}
@@ -219,17 +219,17 @@ func TestThePriorityExplainsItselfAndACrowdCannotMoveIt(t *testing.T) {
 			t.Fatalf("%d points, reasons sum to %d", score, sum)
 		}
 		crowd := f
-		crowd.Reports = 50_000
+		crowd.Voices = 50_000
 		one := f
-		one.Reports = 1
+		one.Voices = 1
 		high, _ := Priority(crowd, pack.Priority, now)
 		low, _ := Priority(one, pack.Priority, now)
 		if high-low < 0 || high-low > pack.Priority.Reports.Int() {
 			t.Fatalf("50,000 reports moved the case by %d points", high-low)
 		}
 	})
-	life, _ := Priority(Facts{OpenedAt: noon, Deadline: noon.Add(time.Hour), Tier: policy.ThreatToLife, Reports: 1}, pack.Priority, noon)
-	crowd, _ := Priority(Facts{OpenedAt: noon, Deadline: noon.Add(time.Hour), Reports: 50_000, Kinds: []string{"channel"}}, pack.Priority, noon)
+	life, _ := Priority(Facts{OpenedAt: noon, Deadline: noon.Add(time.Hour), Tier: policy.ThreatToLife, Voices: 1}, pack.Priority, noon)
+	crowd, _ := Priority(Facts{OpenedAt: noon, Deadline: noon.Add(time.Hour), Voices: 50_000, Kinds: []string{"channel"}}, pack.Priority, noon)
 	if life <= crowd {
 		t.Errorf("a threat to life has %d points, a crowd %d", life, crowd)
 	}

@@ -15,6 +15,7 @@ type View struct {
 	Case        Case
 	Locations   []report.Location // opened; show them defanged
 	Reports     []report.ID
+	Wave        []Slot // around the highest wave of reports; nil if none came
 	Captures    []Capture
 	Assessments []Version // the first first
 	Opinions    []Opinion // those on earlier versions too
@@ -48,6 +49,9 @@ func (r *Room) Get(ctx context.Context, by party.Actor, id ID) (View, error) {
 		return v, err
 	}
 	if v.Reports, err = r.ReportIDs(ctx, r.DB, id); err != nil {
+		return v, err
+	}
+	if v.Wave, err = wave(ctx, r.DB, id); err != nil {
 		return v, err
 	}
 	if v.Captures, err = r.captures(ctx, r.DB, c); err != nil {

@@ -145,7 +145,7 @@ func (r *Room) addTx(ctx context.Context, tx *db.Tx, code string, in *intake, te
 	if size > MaxTotalBytes {
 		c.Add("/files", "report.files-too-large", "Max", totalText)
 	}
-	added, err := r.attach(ctx, tx, in, locations, hasLocations, hasFiles, now)
+	added, err := r.attach(ctx, tx, in, locations, nil, hasLocations, hasFiles, now)
 	if err != nil {
 		return err
 	}

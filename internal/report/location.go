@@ -124,6 +124,17 @@ func (r *Room) Reported(ctx context.Context, q db.Reader, party string, ids []Lo
 	return all[:min(n, len(all))], err
 }
 
+// Wording returns the mark of a report's wording at one of its locations, nil
+// if it has no words: equal marks at a location are of texts that read alike.
+func (r *Room) Wording(ctx context.Context, q db.Reader, id ID, at LocationID) ([]byte, error) {
+	mark, err := db.One(ctx, q, func(row db.Row) (b []byte, err error) { return b, row.Scan(&b) },
+		`SELECT wording FROM report_locations WHERE report_id = $1 AND location_id = $2`, id, at)
+	if errors.Is(err, db.ErrAbsent) {
+		err = nil
+	}
+	return mark, err
+}
+
 // parse reads links and handles, drops repeats and adds a fault for each that
 // is none.
 func (r *Room) parse(c *fault.Checker, raw []string) []found {

@@ -204,6 +204,7 @@ func (r *Room) EraseTx(ctx context.Context, tx *db.Tx, ids []ID, now time.Time) 
 		for _, q := range []string{
 			`DELETE FROM report_files WHERE report_id = $1`,
 			`DELETE FROM report_messages WHERE report_id = $1`,
+			`UPDATE report_locations SET wording = NULL WHERE report_id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, q, id); err != nil {
 				return fmt.Errorf("erase report %s: %w", id, err)

@@ -250,6 +250,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		return Receipt{}, err
 	}
 	receipt := Receipt{Code: code, ReportID: in.report}
+	wording := r.wordingOf(s.Description)
 	err = r.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		if receipt.Ref, err = reference.Next(ctx, tx, reference.Report, now); err != nil {
@@ -271,7 +272,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 				return err
 			}
 		}
-		if _, err := r.attach(ctx, tx, in, locations, 0, 0, now); err != nil {
+		if _, err := r.attach(ctx, tx, in, locations, wording, 0, 0, now); err != nil {
 			return err
 		}
 		if err := r.StepTx(ctx, tx, []ID{in.report}, Step{Kind: StepReceived, At: now}); err != nil {
@@ -297,17 +298,17 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 	return receipt, nil
 }
 
-// attach adds locations and files to a report that has so many of each, and
-// returns how many of its locations are new.
-func (r *Room) attach(ctx context.Context, tx *db.Tx, in *intake, locations []found, hasLocations, hasFiles int, now time.Time) (int, error) {
+// attach adds locations, marked with a wording, and files to a report that has
+// so many of each, and returns how many of its locations are new.
+func (r *Room) attach(ctx context.Context, tx *db.Tx, in *intake, locations []found, wording []byte, hasLocations, hasFiles int, now time.Time) (int, error) {
 	stored, err := r.storeLocations(ctx, tx, locations, now)
 	if err != nil {
 		return 0, fmt.Errorf("store locations: %w", err)
 	}
 	added := 0
 	for _, l := range stored {
-		n, err := tx.Exec(ctx, `INSERT INTO report_locations (report_id, location_id, n) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			in.report, l.ID, hasLocations+added)
+		n, err := tx.Exec(ctx, `INSERT INTO report_locations (report_id, location_id, n, wording) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+			in.report, l.ID, hasLocations+added, r.wordingAt(wording, l.ID))
 		if err != nil {
 			return 0, err
 		}

@@ -23,6 +23,7 @@ const maxReportsShown = 20
 
 // A ReportsPanel is what people reported.
 type ReportsPanel struct {
+	Wave  *WavePanel // nil where no wave of reports came
 	Shown []ReportPanel
 	More  string // how many are not shown, "" for none
 	files []sentFile
@@ -58,6 +59,7 @@ type sentFile struct {
 func (s *Server) reportsPanel(ctx context.Context, by party.Actor, page components.Page, v casework.View) (ReportsPanel, error) {
 	var out ReportsPanel
 	p := page.P
+	out.Wave = wavePanel(p, v)
 	for i, id := range v.Reports {
 		if i == maxReportsShown {
 			out.More = p.Number(int64(len(v.Reports) - maxReportsShown))

@@ -1,0 +1,201 @@
+package casework_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/scaletest"
+)
+
+// call is what a campaign asks its followers to send.
+const call = "tolong hapus akun ini karena sudah lama meresahkan warga kampung kami dan semua orang tahu bahwa isinya bohong belaka"
+
+// named spells a number in letters, as a name that nobody else has.
+func named(n int) string {
+	var b strings.Builder
+	for ; n > 0 || b.Len() == 0; n /= 20 {
+		b.WriteString([]string{"ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "wa", "ye", "zi", "bo", "cu"}[n%20])
+	}
+	return b.String()
+}
+
+// A thousand copies are one voice; as many people in their own words are many.
+func TestAWaveIsOneVoice(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		tell := func(link, words string, channel report.Channel) {
+			t.Helper()
+			must1(t)(h.reports.Submit(t.Context(), report.Submission{Channel: channel, Locations: []string{link}, Category: report.Recruitment, Lang: "id", Agency: "tangkal-daring", Description: words}))
+			h.drain(t)
+		}
+		for _, c := range []struct {
+			what   string
+			words  func(i int) string
+			atMost int
+			least  int
+			wave   bool
+		}{
+			{"copies", func(int) string { return call }, 1, 1, true},
+			{"copies with another greeting", func(i int) string { return "salam dari " + named(i+100) + " " + call }, 1, 1, true},
+			{"links alone", func(int) string { return "" }, 1, 1, true},
+			{"own words", func(i int) string {
+				return fmt.Sprintf("saya %s melihat %s di %s", named(i), named(i*7+3), named(i*11+5))
+			}, 30, 25, false},
+		} {
+			link := "https://ruangsuara.example/v/" + strings.ReplaceAll(c.what, " ", "-")
+			id := h.newCase(t, h.ratna, link)
+			h.clock.Set(h.clock.Now().Truncate(casework.SlotOf).Add(casework.SlotOf))
+			for i := range 30 {
+				tell(link, c.words(i), report.Web)
+			}
+			v := h.get(t, h.ratna, id)
+			got := v.Case.Voices - 1
+			if got < c.least || got > c.atMost || v.Case.ReportCount != 31 || (len(v.Wave) > 0) != c.wave {
+				t.Errorf("%s: %d reports are %d voices, wave %v", c.what, v.Case.ReportCount, got, v.Wave)
+			}
+			tell(link, call, report.Partner)
+			if now := h.get(t, h.ratna, id).Case.Voices; now != got+2 {
+				t.Errorf("%s, and a partner: %d voices after %d", c.what, now, got+1)
+			}
+		}
+	})
+}
+
+// brigade is one day at an agency: true reports, and among them a campaign
+// against some targets.
+type brigade struct {
+	*house
+	cases []casework.Case // as the queue has them at the end
+}
+
+const (
+	trueReports = 200
+	targets     = 16
+)
+
+// day lets four hours pass: a true report each 72 seconds, and each quarter of
+// an hour a wave of false ones against another target, five a second.
+func day(t *testing.T, false_ int) *brigade {
+	t.Helper()
+	b := &brigade{house: start(t, dbtest.SQLite(t))}
+	begun := b.clock.Now().Truncate(time.Hour)
+	type sending struct {
+		after time.Duration
+		of    report.Submission
+	}
+	var all []sending
+	add := func(after time.Duration, link, words string) {
+		all = append(all, sending{after, report.Submission{
+			Channel: report.Web, Locations: []string{link}, Category: report.Recruitment, Lang: "id", Agency: "tangkal-daring", Description: words,
+		}})
+	}
+	for i := range trueReports {
+		add(time.Duration(i)*72*time.Second+time.Second, fmt.Sprintf("https://ruangsuara.example/v/%d", 5000+i), "saya melihat ini di beranda "+named(i*13))
+	}
+	for i := range false_ {
+		target, n := i%targets, i/targets
+		add(time.Duration(target)*15*time.Minute+time.Duration(n)*200*time.Millisecond,
+			fmt.Sprintf("https://ruangsuara.example/v/%d", 9000+target), "salam dari "+named(i%5000)+" "+call)
+	}
+	slices.SortStableFunc(all, func(a, b sending) int { return cmp.Compare(a.after, b.after) })
+	for i, s := range all {
+		b.clock.Set(begun.Add(s.after))
+		must1(t)(b.reports.Submit(t.Context(), s.of))
+		if i%100 == 99 {
+			b.drain(t)
+		}
+	}
+	b.drain(t)
+	b.clock.Set(begun.Add(4 * time.Hour))
+	for {
+		n, err := b.Sweep(t.Context(), b.clock.Now(), 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for cursor := ""; ; {
+		page, next, err := b.Queue(t.Context(), b.ratna, casework.Filter{Limit: 200, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.cases = append(b.cases, page...)
+		if cursor = next; cursor == "" {
+			return b
+		}
+	}
+}
+
+// median returns the place of the median true case in cases, counted from 1.
+func (b *brigade) median(t *testing.T, cases []casework.Case) float64 {
+	t.Helper()
+	var places []int
+	for i, c := range cases {
+		ids, err := b.Locations(t.Context(), b.db, c.ID)
+		must(t, err)
+		ls, err := b.reports.Locations(t.Context(), b.db, ids[:1])
+		must(t, err)
+		if strings.Contains(ls[0].URL, "/v/5") {
+			places = append(places, i+1)
+		}
+	}
+	if len(places) != trueReports {
+		t.Fatalf("%d true cases wait, want %d", len(places), trueReports)
+	}
+	return float64(places[trueReports/2-1]+places[trueReports/2]) / 2
+}
+
+// The drill of threat-model T04: 50,000 false reports by 5,000 people among 200
+// true ones decide nothing, and worsen the median place of the true ones by at
+// most a tenth. If each report counted, they would worsen it by more.
+func TestDrillBrigade(t *testing.T) {
+	quiet := day(t, 0)
+	before := quiet.median(t, quiet.cases)
+	n := max(scaletest.Of(50_000), 30*targets)
+	b := day(t, n)
+	after := b.median(t, b.cases)
+	if len(b.cases) != trueReports+targets {
+		t.Errorf("%d reports made %d cases, want %d", n+trueReports, len(b.cases), trueReports+targets)
+	}
+	reports := 0
+	for _, c := range b.cases {
+		reports += c.ReportCount
+		if c.State != casework.Open || c.Assessed != 0 || c.Dossiers != 0 {
+			t.Errorf("case %s is %s by itself", c.Ref, c.State)
+		}
+	}
+	decided, err := db.Value[int64](t.Context(), b.db, `SELECT (SELECT count(*) FROM notices) + (SELECT count(*) FROM dossier_fates) + (SELECT count(*) FROM case_assessments)`)
+	must(t, err)
+	if decided != 0 || reports != n+trueReports {
+		t.Errorf("%d decisions arose by themselves; %d reports are in cases, want %d", decided, reports, n+trueReports)
+	}
+	if after > before*1.1 {
+		t.Errorf("the median true case waits at place %.1f, without the campaign at %.1f", after, before)
+	}
+
+	pack, _ := policy.Default().Current("id", b.clock.Now())
+	uncapped := slices.Clone(b.cases)
+	for i, c := range uncapped {
+		uncapped[i].Priority, _ = casework.Priority(casework.Facts{OpenedAt: c.OpenedAt, Deadline: c.Deadline, Kinds: []string{c.Kind}, Voices: c.ReportCount}, pack.Priority, b.clock.Now())
+	}
+	slices.SortFunc(uncapped, func(a, b casework.Case) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
+	})
+	off := b.median(t, uncapped)
+	if off <= before*1.1 {
+		t.Errorf("where each report counts the median is at %.1f, and nothing would be seen of the cap", off)
+	}
+	t.Logf("%d false and %d true reports: 0 decisions; median place of a true case %.1f without the campaign, %.1f with it (%+.1f %%), %.1f (%+.1f %%) if each report counted",
+		n, trueReports, before, after, 100*(after/before-1), off, 100*(off/before-1))
+}
