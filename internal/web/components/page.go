@@ -225,6 +225,7 @@ func keyHelp(p *i18n.Printer) []shortcut {
 		{"1–5", "grounds"},
 		{"6–0", "purposes"},
 		{"Alt 6–0", "claims"},
+		{"L", "rest"},
 		{"P", "public"},
 		{"W", "reasons"},
 		{"S", "second"},

@@ -20,3 +20,25 @@ document.addEventListener('htmx:finally:request', () => busy(false));
 document.addEventListener('htmx:after:swap', freshen);
 
 document.querySelector('[data-rail-toggle]')?.addEventListener('click', () => document.querySelector('.app').classList.toggle('rail-open'));
+
+// What is open in a list of questions, by the name of its radio group.
+function openIn(list) {
+  const names = new Set([...list.querySelectorAll('input[type="radio"]:not(:disabled)')].map((i) => i.name));
+  return [...names].filter((n) => !list.querySelector(`input[name="${CSS.escape(n)}"]:checked`));
+}
+
+// "The rest: no" answers what is open, and rests while nothing is.
+function startRest() {
+  const buttons = [...document.querySelectorAll('[data-rest]')];
+  const lists = new Map(buttons.map((b) => [b, document.getElementById(b.dataset.rest)]));
+  const show = () => lists.forEach((list, b) => { b.disabled = openIn(list).length === 0; });
+  lists.forEach((list, b) => b.addEventListener('click', () => {
+    for (const n of openIn(list)) list.querySelector(`input[name="${CSS.escape(n)}"][value="no"]`).checked = true;
+    list.dispatchEvent(new Event('change', { bubbles: true }));
+    show();
+    document.getElementById(b.dataset.then)?.focus();
+  }));
+  if (buttons.length > 0) document.addEventListener('change', show);
+  show();
+}
+startRest();

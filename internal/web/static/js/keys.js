@@ -61,7 +61,10 @@ function work(el) {
   if ('keyCycle' in el.dataset) cycle(el);
   else if (el.matches('input:not([type="radio"]):not([type="checkbox"]), textarea, select')) el.focus();
   else if (el.matches('form')) el.requestSubmit();
-  else el.click();
+  else {
+    el.click();
+    if (el.matches('input')) el.focus({ preventScroll: true }); // Tab goes on from here
+  }
 }
 
 function move(step) {
