@@ -114,7 +114,11 @@ func TestDrillKillFindsAcknowledgementBeforeCommit(t *testing.T) {
 	t.Logf("seed %d: %d acknowledgements, %d of them found lost", d.seed, d.acks.count(), lost)
 }
 
-// A drill is one server, killed and started, under four writers.
+// reportersAtWork is how many report at once in a drill; with the analyst, the
+// deciders and the platform there are sixteen writers (threat-model goal G1).
+const reportersAtWork = 13
+
+// A drill is one server, killed and started, under sixteen writers.
 type drill struct {
 	x         *exchangetest.Exchange
 	file      string // the child's order
@@ -176,12 +180,18 @@ func (d *drill) run(t *testing.T, n int) {
 	d.hook.register(t, d.people["platform"])
 	ctx, stop := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
-	for i, w := range []func(context.Context, *rand.Rand) bool{d.reporters(), d.analysts(), d.deciders(), d.platforms()} {
+	work := []func(context.Context, *rand.Rand) bool{d.analysts(), d.deciders(), d.platforms()}
+	for i := range reportersAtWork {
+		work = append(work, d.reporters((i+1)*100_000))
+	}
+	for i, w := range work {
 		writers.Go(func() { d.write(ctx, d.random(uint64(i)+1), w) })
 	}
 	defer writers.Wait()
 	defer stop()
-	d.acks.await(t, 120) // some of everything, before the first kill
+	for n := d.acks.kinds(); n["received"] < 2 || n["answered"] == 0; n = d.acks.kinds() { // some of everything, before the first kill
+		d.acks.await(t, d.acks.count()+1)
+	}
 	for range n {
 		d.kill(t)
 	}

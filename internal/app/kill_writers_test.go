@@ -53,13 +53,13 @@ func (d *drill) try(ctx context.Context, by *client, method, path string, body, 
 	}
 }
 
-// reporters files reports. Half of them carry a token, with which the same
+// reporters files reports about links of their own, numbered after from. Half of them carry a token, with which the same
 // report is sent until it is acknowledged; sent again it gets the same receipt.
-func (d *drill) reporters() func(context.Context, *rand.Rand) bool {
+func (d *drill) reporters(from int) func(context.Context, *rand.Rand) bool {
 	nobody := d.people[""]
 	n := 0
 	var token, link, before string
-	pace := time.NewTicker(8 * time.Millisecond)
+	pace := time.NewTicker(reportersAtWork * 15 * time.Millisecond)
 	return func(ctx context.Context, rng *rand.Rand) bool {
 		select {
 		case <-pace.C:
@@ -75,7 +75,7 @@ func (d *drill) reporters() func(context.Context, *rand.Rand) bool {
 		}
 		if link == "" {
 			n++
-			link = fmt.Sprintf("https://ruangsuara.example/v/%d", 100_000+n)
+			link = fmt.Sprintf("https://ruangsuara.example/v/%d", from+n)
 		}
 		var headers []string
 		if token != "" {

@@ -61,7 +61,7 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 				log.ErrorContext(ctx, "a handler panicked", "id", e.ref, "route", e.route, "panic", p, "stack", string(debug.Stack()))
 				rec.status = http.StatusInternalServerError
 			}
-			log.LogAttrs(ctx, o.level(e, rec.code()), "request", e.attrs(r.Method, rec, took)...)
+			log.LogAttrs(ctx, o.level(e, rec.code(), ctx.Err() != nil), "request", e.attrs(r.Method, rec, took)...)
 			if p != nil {
 				panic(http.ErrAbortHandler)
 			}
@@ -72,12 +72,14 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 
 // level tells what the operator has to look at from what works as it should:
 // a refused request is the caller's matter.
-func (o Options) level(e *event, status int) slog.Level {
+func (o Options) level(e *event, status int, left bool) slog.Level {
 	switch {
 	case e.cause != nil && fault.Of(e.cause) == fault.Unavailable:
 		return slog.LevelWarn
 	case e.cause != nil:
 		return slog.LevelError
+	case left: // nobody reads the answer, and the work was stopped
+		return o.Level
 	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
 		return slog.LevelError
 	case strings.HasSuffix(e.route, "/livez"), strings.HasSuffix(e.route, "/readyz"), strings.Contains(e.route, "/static/"):

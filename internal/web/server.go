@@ -202,7 +202,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Kind == fault.Unavailable {
 		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
 	}
-	if rerr := s.render(w, r, statusOf(e.Kind), s.errorPage(r, e)); rerr != nil {
+	if rerr := s.render(w, r, statusOf(e.Kind), s.errorPage(r, e)); rerr != nil && r.Context().Err() == nil { // else the reader went away
 		s.Log.ErrorContext(r.Context(), "render the error page", "error", rerr)
 		http.Error(w, i18n.For(langOf(r)).Fault(e), statusOf(e.Kind))
 	}
