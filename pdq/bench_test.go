@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -54,6 +56,36 @@ func BenchmarkVariants(b *testing.B) {
 			r.Variants()
 		}
 	})
+}
+
+// BenchmarkRatioVariants: the hashes of all eight orientations against one (x),
+// in turn, by processor time.
+func BenchmarkRatioVariants(b *testing.B) {
+	pix := noise(512, 512, 3)
+	var h pdq.Hasher
+	of := func(eight bool) float64 {
+		start := cpuTime()
+		for range 20 {
+			if r := h.RGB(pix, 3*512, 512, 512); eight {
+				r.Variants()
+			}
+		}
+		return float64(cpuTime()-start) / 20
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b.Loop() {
+		var one, eight []float64
+		for range 25 {
+			one, eight = append(one, of(false)), append(eight, of(true))
+		}
+		slices.Sort(one)
+		slices.Sort(eight)
+		b.ReportMetric(one[12], "one-cpu-ns")
+		b.ReportMetric(eight[12], "eight-cpu-ns")
+		b.ReportMetric(eight[12]/one[12], "x")
+	}
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkJPEG is from the bytes of a file to the hash.
