@@ -53,7 +53,7 @@
 //
 // An entry takes 32 bytes for its hash, 4 for its sets, and 4 or 5 for each
 // band: 64 for the 16 bands of up to four million entries, 80 up to 32 million,
-// and 50 for the 11 of larger indexes. The buckets of the tables add up to 8
+// and 49 for the 11 of larger ones. The buckets of the tables add up to 8
 // bytes an entry, and gaps 4 more once entries were deleted. While segments are
 // joined, both the old and the new stand in memory. On Linux all of it is
 // outside the Go heap, on huge pages where the system gives them, and goes back

@@ -8,15 +8,23 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
-
-	"github.com/tangkal/tangkal/internal/scaletest"
 )
+
+// scaled returns n at TANGKAL_SCALE percent, 1 by default.
+func scaled(n int) int {
+	p, err := strconv.Atoi(os.Getenv("TANGKAL_SCALE"))
+	if err != nil {
+		p = 1
+	}
+	return max(n*min(max(p, 1), 100)/100, 1)
+}
 
 // drillSizes are the numbers of entries of the long drills; TANGKAL_SCALE=100
 // is all of them.
-func drillSizes() []int { return []int{scaletest.Of(1_000_000), scaletest.Of(10_000_000)} }
+func drillSizes() []int { return []int{scaled(1_000_000), scaled(10_000_000)} }
 
 // A large bank is searched as exactly as a small one: queries at every
 // distance from 0 to 39 of an entry, and such as are drawn as the bank is, get
@@ -82,7 +90,7 @@ func wantBruteForce(t *testing.T, x *Index, all []words, q Hash) int {
 // A snapshot of a large bank answers as the index did, opens before it is read,
 // and is refused when any of its bytes is changed.
 func TestDrillSnapshot(t *testing.T) {
-	n := scaletest.Of(10_000_000)
+	n := scaled(10_000_000)
 	r := rand.New(rand.NewPCG(31, 32))
 	x := Build(Config{}, n, func(int) (Hash, Sets) { return banks[1].draw(r), Sets(1 << r.IntN(32)) })
 	for range 1000 {
@@ -186,7 +194,7 @@ func damageAll(t *testing.T, r *rand.Rand, name string) {
 		t.Fatal(err)
 	}
 	places := []int64{0, 7, 8, blockBytes - 1, blockBytes, info.Size() - 1, info.Size() - footerBytes, info.Size() - footerBytes - 1}
-	for range 12 + scaletest.Percent()/5 {
+	for range 12 + scaled(20) {
 		places = append(places, r.Int64N(info.Size()))
 	}
 	for _, at := range places {

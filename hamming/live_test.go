@@ -5,15 +5,13 @@ import (
 	"slices"
 	"sync"
 	"testing"
-
-	"github.com/tangkal/tangkal/internal/scaletest"
 )
 
 // Searches go on while entries come and go and tables are built. What is there
 // all the time is always found; what was deleted before a search began is
 // never; and what is found was added.
 func TestSearchesSeeChangesAtOnce(t *testing.T) {
-	n := tailEntries*3 + scaletest.Of(tailEntries*20)
+	n := tailEntries*3 + scaled(tailEntries*20)
 	x := New(Config{Workers: 2})
 	defer x.Close()
 	fixed := make([]Hash, 50)

@@ -23,7 +23,7 @@ func (benchSearchCmd) Help() string {
 
 Measures look-ups of every hash within 31 bits, with one thread: alone and 64 together, by tables and by comparing with
 every entry, and all eight orientations of a picture. Half of the queries are near an entry. Hashes are uniform; 10
-million take about 1.5 GB.`
+million take about 1.7 GB.`
 }
 
 // Run measures and prints.
