@@ -55,9 +55,10 @@
 // band: 64 for the 16 bands of up to four million entries, 80 up to 32 million,
 // and 49 for the 11 of larger ones. The buckets of the tables add up to 8
 // bytes an entry, and gaps 4 more once entries were deleted. While segments are
-// joined, both the old and the new stand in memory. On Linux all of it is
-// outside the Go heap, on huge pages where the system gives them, and goes back
-// to the system after a garbage collection.
+// joined, both the old and the new stand in memory, and each worker that builds
+// tables takes 8 bytes an entry for the time being. On Linux all of it is outside
+// the Go heap, on huge pages where the system gives them, and goes back to the
+// system after a garbage collection.
 //
 // # Snapshots
 //

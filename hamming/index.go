@@ -119,6 +119,8 @@ func (x *Index) fill(s *segment, n int, at func(i int) (Hash, Sets)) {
 		spare <- part{}
 	}
 	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(parts) // also where at panics
 	for range x.workers {
 		all.Go(func() {
 			for p := range parts {
@@ -141,8 +143,6 @@ func (x *Index) fill(s *segment, n int, at func(i int) (Hash, Sets)) {
 		}
 		parts <- p
 	}
-	close(parts)
-	all.Wait()
 }
 
 // makeTable gives s, which nobody reads yet, a table if one is worth it.
