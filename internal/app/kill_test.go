@@ -39,10 +39,12 @@ const (
 
 // An order is what a child process serves. With a Forgetful file it works on a
 // copy there and carries its commits to the database later: it acknowledges
-// before they are where a restart looks.
+// before they are where a restart looks. With a Disk of so many bytes it works
+// on one of that size, beneath the directory of its data.
 type order struct {
 	App       app.Config
 	Forgetful string
+	Disk      int64
 }
 
 // serve is the child process: the product's own parts, until SIGTERM.
@@ -57,6 +59,11 @@ func serve(file string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if o.Disk > 0 {
+		if err := o.smallDisk(); err != nil {
+			return err
+		}
+	}
 	if o.Forgetful != "" {
 		if err := o.forget(ctx); err != nil {
 			return err
