@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,8 @@ type house struct {
 	n        int
 }
 
-// caller is somebody who calls with an API key, or nobody.
+// caller is somebody who calls with an API key, and with a session where a
+// touch is needed, or nobody.
 type caller struct {
 	house   *house
 	name    string
@@ -57,6 +59,7 @@ type caller struct {
 	secret  string // API key, "" for nobody
 	private ed25519.PrivateKey
 	lang    string
+	cookie  func() string // of a session, for what no API key does; signs in at first
 }
 
 // cast is who is there: name, organisation, roles.
@@ -157,6 +160,7 @@ func (h *house) join(t testing.TB, name, org string, roles ...party.Role) *calle
 	check(t, err)
 	_, c.secret, err = h.Auth.AddAPIKey(t.Context(), c.actor, p.ID, "test", []auth.Scope{auth.ScopeRead, auth.ScopeWrite}, time.Time{})
 	check(t, err)
+	c.cookie = sync.OnceValue(func() string { return h.signIn(t, c) })
 	h.people[name] = c
 	return c
 }
@@ -193,6 +197,14 @@ func (h *house) run(t testing.TB) {
 		})
 	}
 	t.Cleanup(func() { stop(); wg.Wait() })
+}
+
+// touches reports whether an operation needs a touch, which no API key can give.
+func (h *house) touches(method, path string) bool {
+	return slices.ContainsFunc(h.routes, func(r route) bool {
+		want, got := strings.Split(prefix+r.path, "/"), strings.Split(path, "/")
+		return r.method == method && auth.ProofOf(r.seat) == auth.Touch && slices.EqualFunc(want, got, func(w, g string) bool { return w == g || strings.HasPrefix(w, "{") })
+	})
 }
 
 // reply is an answer with its body read.
@@ -233,7 +245,11 @@ func (c *caller) do(t testing.TB, method, path string, body any, more ...asking)
 	if c.lang != "" {
 		req.Header.Set("Accept-Language", c.lang)
 	}
-	if c.secret != "" {
+	switch {
+	case c.cookie != nil && c.house.touches(method, req.URL.Path):
+		req.Header.Set("Cookie", c.cookie())
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	case c.secret != "":
 		req.Header.Set("Authorization", "Bearer "+c.secret)
 	}
 	for _, m := range more {

@@ -281,7 +281,7 @@ func (s *server) beginSession(ctx context.Context, in *sessionInput) (*one[idBod
 	if err != nil {
 		return nil, err
 	}
-	return answer(idBody{string(person)}), s.Sessions.Begin(ctx, person)
+	return answer(idBody{string(person)}), s.Sessions.Begin(ctx, auth.Arrival{Person: person, Way: auth.ByKey, Agent: callOf(ctx).agent})
 }
 
 // endSession: DELETE /sessions.

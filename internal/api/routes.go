@@ -76,6 +76,11 @@ func (s *server) knock(seat auth.Act) func(huma.Context, func(huma.Context)) {
 		case seat != signedIn && !auth.Seat(actor, seat):
 			s.turnAway(ctx, fault.New(fault.Denied, "auth.not-allowed", "Act", string(seat)))
 			return
+		case writes(ctx.Method()):
+			if err := auth.Present(actor, seat); err != nil {
+				s.turnAway(ctx, err)
+				return
+			}
 		}
 		next(ctx)
 	}
@@ -163,7 +168,7 @@ func (s *server) partyRoutes() []route {
 		on(s, "POST", "/people/{id}/deactivate", auth.PartyAdmin, "people.deactivate", s.deactivatePerson),
 		on(s, "GET", "/people/me/keys", signedIn, "people.keys", s.listMyKeys),
 		on(s, "POST", "/people/me/keys", signedIn, "people.enrol", s.enrolKey, created),
-		on(s, "DELETE", "/people/{id}/keys/{key}", signedIn, "people.revoke-key", s.revokeKey),
+		on(s, "DELETE", "/people/{id}/keys/{key}", auth.PartyKey, "people.revoke-key", s.revokeKey),
 		on(s, "GET", "/people/invitations", auth.PartyAdmin, "people.invitations", s.listInvitations),
 		on(s, "POST", "/people/invitations", auth.PartyAdmin, "people.invite", s.invite, created),
 		on(s, "DELETE", "/people/invitations/{id}", auth.PartyAdmin, "people.uninvite", s.revokeInvitation),
@@ -172,7 +177,7 @@ func (s *server) partyRoutes() []route {
 		on(s, "POST", "/sessions", public, "sessions.begin", s.beginSession, created),
 		on(s, "DELETE", "/sessions", signedIn, "sessions.end", s.endSession),
 		on(s, "GET", "/keys", auth.PartyAdmin, "keys.list", s.listAPIKeys),
-		on(s, "POST", "/keys", signedIn, "keys.add", s.addAPIKey, created),
+		on(s, "POST", "/keys", auth.PartyKey, "keys.add", s.addAPIKey, created),
 		on(s, "DELETE", "/keys/{id}", auth.PartyAdmin, "keys.revoke", s.revokeAPIKey),
 		on(s, "GET", "/webhooks", auth.PartyAdmin, "webhooks.list", s.listWebhooks),
 		on(s, "POST", "/webhooks", auth.PartyAdmin, "webhooks.add", s.addWebhook, created),
@@ -219,7 +224,7 @@ func (s *server) noticeRoutes() []route {
 		on(s, "GET", "/notices/{id}/deliveries", auth.NoticeRead, "notices.deliveries", s.listNoticeDeliveries),
 		on(s, "POST", "/notices/{id}/service", auth.NoticeVerify, "notices.serve", s.serveOnPaper, created, reads(serviceBody{}, "service")),
 		on(s, "POST", "/notices/{id}/deemed", auth.NoticeDeem, "notices.deem", s.proposeDeemed, created, reads(deemBody{}, "evidence")),
-		on(s, "POST", "/notices/{id}/deemed/confirm", auth.NoticeDeem, "notices.confirm", s.confirmDeemed),
+		on(s, "POST", "/notices/{id}/deemed/confirm", auth.NoticeConfirm, "notices.confirm", s.confirmDeemed),
 		on(s, "GET", "/notices/{id}/files/{file}", auth.NoticeRead, "notices.file", s.openNoticeFile, octets),
 		on(s, "POST", "/contacts/{id}/advance", auth.NoticeVerify, "contacts.advance", s.recordAdvance, created),
 		on(s, "GET", "/dossiers/{id}", auth.CaseRead, "dossiers.get", s.getDossier),

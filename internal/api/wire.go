@@ -17,8 +17,9 @@ type callKey struct{}
 
 // call is what answers need to know of a request.
 type call struct {
-	lang i18n.Lang
-	in   string // where a pointer points that does not say: body or query
+	lang  i18n.Lang
+	agent string // User-Agent, "" if none
+	in    string // where a pointer points that does not say: body or query
 }
 
 func callOf(ctx context.Context) call {
@@ -39,7 +40,7 @@ func (s *server) greet(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Vary", "Accept-Language, Authorization, Cookie")
-		c := call{lang: lang, in: "query"}
+		c := call{lang: lang, agent: r.UserAgent(), in: "query"}
 		if writes(r.Method) {
 			c.in = "body"
 		}

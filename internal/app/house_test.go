@@ -8,7 +8,9 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/cookiejar"
 	"net/textproto"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -95,6 +97,25 @@ type reply struct {
 	what   string
 	status int
 	body   []byte
+}
+
+// inBrowser is the same person with a fresh session, for what no API key does.
+func (c *client) inBrowser(t testing.TB) *client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &client{url: c.url, http: &http.Client{Jar: jar, Timeout: time.Minute}}
+	res, err := b.http.PostForm(strings.TrimSuffix(c.url, "/api/v1")+"/demo/sign-in", url.Values{"person": {string(c.Actor.Person)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // only the cookie matters
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("sign in: %s", res.Status)
+	}
+	return b
 }
 
 // ask sends one request, with header lines as "Name: value". An error means

@@ -58,7 +58,7 @@ func (r *receiver) register(t *testing.T, platform *client) {
 		PublicKey string `json:"public_key"`
 		Secret    string
 	}
-	platform.must(t, "POST", "/webhooks", map[string]any{"url": r.URL, "label": "drill", "events": []string{"notice.*"}}, &made)
+	platform.inBrowser(t).must(t, "POST", "/webhooks", map[string]any{"url": r.URL, "label": "drill", "events": []string{"notice.*"}}, &made)
 	public, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(made.PublicKey, "whpk_"))
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func newHook(t *testing.T, platform *client, events ...string) *hook {
 		PublicKey string `json:"public_key"`
 		Secret    string
 	}
-	platform.must(t, "POST", "/webhooks", map[string]any{"url": server.URL + "/tangkal", "label": "desk", "events": events}, &made)
+	platform.inBrowser(t).must(t, "POST", "/webhooks", map[string]any{"url": server.URL + "/tangkal", "label": "desk", "events": events}, &made)
 	h.public, h.secret = made.PublicKey, made.Secret
 	return h
 }

@@ -183,7 +183,7 @@ func TestAKeyMakesNoKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = w.AddAPIKey(t.Context(), machine, head.Person, "another", both, time.Time{})
-	wantCode(t, err, fault.Denied, "auth.key-makes-key")
+	wantCode(t, err, fault.Denied, "auth.never-by-key")
 	if keys, err := w.APIKeys(t.Context(), head); err != nil || len(keys) != 1 {
 		t.Errorf("%d keys, %v; want the first alone", len(keys), err)
 	}

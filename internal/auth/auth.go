@@ -70,9 +70,11 @@ func actorOf(ctx context.Context, r db.Reader, id party.PersonID) (party.Actor, 
 }
 
 // ActorFor returns the actor of a person without a sign-in: for the command
-// line, whose caller holds the database anyway, and for tests.
+// line, whose caller holds the database anyway and is there, and for tests.
 func ActorFor(ctx context.Context, r db.Reader, id party.PersonID) (party.Actor, error) {
-	return actorOf(ctx, r, id)
+	a, err := actorOf(ctx, r, id)
+	a.Touched = err == nil
+	return a, err
 }
 
 // record adds an act of administration to the chained record.

@@ -17,6 +17,7 @@ import (
 const (
 	signInChallenge = "sign-in"
 	enrolChallenge  = "passkey-enrol"
+	touchChallenge  = "touch"
 )
 
 const (

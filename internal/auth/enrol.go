@@ -55,6 +55,9 @@ func (p *Passkeys) Enrol(ctx context.Context, by party.Actor, answer PasskeyAnsw
 	if err := p.mayEnrol(by); err != nil {
 		return party.Key{}, err
 	}
+	if err := p.auth.mayEnrol(ctx, by); err != nil {
+		return party.Key{}, err
+	}
 	var k party.Key
 	now := p.auth.clock.Now()
 	err := p.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -36,13 +36,15 @@ const (
 	NoticeReturn   Act = "notice.return"
 	NoticeIssue    Act = "notice.issue" // the authority's officer
 	NoticeWithdraw Act = "notice.withdraw"
-	NoticeVerify   Act = "notice.verify" // check an answer, reopen an item, end a pause
-	NoticeDeem     Act = "notice.deem"   // record deemed service, with a second person
+	NoticeVerify   Act = "notice.verify"  // check an answer, reopen an item, end a pause
+	NoticeDeem     Act = "notice.deem"    // propose that service be deemed
+	NoticeConfirm  Act = "notice.confirm" // deem it, as the second person
 	NoticeReceive  Act = "notice.receive"
 	NoticeAnswer   Act = "notice.answer"
 	NoticeWrite    Act = "notice.write" // a message in the notice's conversation
 
 	PartyRead  Act = "party.read"
+	PartyKey   Act = "party.key"    // one's own keys: add, revoke, make an API key
 	PartyAdmin Act = "party.admin"  // people, keys, webhooks of one's own organisation
 	PartyAdd   Act = "party.add"    // invite another organisation
 	PolicyRead Act = "policy.read"  // jurisdictions and their figures
@@ -81,7 +83,8 @@ type Rule struct {
 	Kinds    []party.Kind // none means every kind
 	Roles    []party.Role // none means every role
 	Relation Relation
-	Fresh    bool // the actor must not have taken an earlier step
+	Fresh    bool  // the actor must not have taken an earlier step
+	Proof    Proof // what the act asks of the actor besides; the same in every row of an act
 }
 
 var (
@@ -113,16 +116,17 @@ func Rules() []Rule {
 		{Act: NoticeRead, Kinds: deciders, Roles: caseStaff, Relation: Issuer},
 		{Act: NoticeRead, Kinds: platforms, Relation: Addressee},
 		{Act: NoticeRead, Kinds: oversights, Roles: overseers, Relation: Any},
-		{Act: NoticePropose, Kinds: deciders, Roles: []party.Role{party.Analyst}, Relation: Own},
-		{Act: NoticeApprove, Kinds: deciders, Roles: []party.Role{party.Approver}, Relation: Proposer, Fresh: true},
+		{Act: NoticePropose, Kinds: deciders, Roles: []party.Role{party.Analyst}, Relation: Own, Proof: Signature},
+		{Act: NoticeApprove, Kinds: deciders, Roles: []party.Role{party.Approver}, Relation: Proposer, Fresh: true, Proof: Signature},
 		{Act: NoticeReturn, Kinds: deciders, Roles: []party.Role{party.Approver}, Relation: Proposer, Fresh: true},
 		{Act: NoticeReturn, Kinds: deciders, Roles: []party.Role{party.Officer}, Relation: Issuer, Fresh: true},
-		{Act: NoticeIssue, Kinds: deciders, Roles: []party.Role{party.Officer}, Relation: Issuer, Fresh: true},
+		{Act: NoticeIssue, Kinds: deciders, Roles: []party.Role{party.Officer}, Relation: Issuer, Fresh: true, Proof: Signature},
 		{Act: NoticeWithdraw, Kinds: deciders, Roles: []party.Role{party.Approver, party.Officer}, Relation: Issuer},
 		{Act: NoticeWithdraw, Kinds: deciders, Roles: caseStaff, Relation: Own}, // until it is issued
 		{Act: NoticeVerify, Kinds: deciders, Roles: caseStaff, Relation: Issuer},
 		{Act: NoticeVerify, Kinds: deciders, Roles: caseStaff, Relation: Proposer},
 		{Act: NoticeDeem, Kinds: deciders, Roles: []party.Role{party.Approver, party.Officer}, Relation: Issuer},
+		{Act: NoticeConfirm, Kinds: deciders, Roles: []party.Role{party.Approver, party.Officer}, Relation: Issuer, Proof: Touch},
 		{Act: NoticeReceive, Kinds: platforms, Roles: answerers, Relation: Addressee},
 		{Act: NoticeAnswer, Kinds: platforms, Roles: answerers, Relation: Addressee},
 		{Act: NoticeWrite, Kinds: deciders, Roles: caseStaff, Relation: Proposer},
@@ -130,8 +134,9 @@ func Rules() []Rule {
 		{Act: NoticeWrite, Kinds: platforms, Roles: answerers, Relation: Addressee},
 
 		{Act: PartyRead, Relation: Own},
-		{Act: PartyAdmin, Roles: []party.Role{party.Admin}, Relation: Own},
-		{Act: PartyAdd, Kinds: []party.Kind{party.Agency, party.Authority}, Roles: []party.Role{party.Admin}, Relation: Any},
+		{Act: PartyKey, Relation: Own, Proof: Touch},
+		{Act: PartyAdmin, Roles: []party.Role{party.Admin}, Relation: Own, Proof: Touch},
+		{Act: PartyAdd, Kinds: []party.Kind{party.Agency, party.Authority}, Roles: []party.Role{party.Admin}, Relation: Any, Proof: Touch},
 		{Act: PolicyRead, Relation: Any},
 		{Act: AuditRead, Kinds: oversights, Roles: overseers, Relation: Any},
 	}

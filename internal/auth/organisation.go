@@ -10,7 +10,7 @@ import (
 
 // AddParty adds an organisation, so that its first person can be invited.
 func (a *Auth) AddParty(ctx context.Context, by party.Actor, org party.Party) (party.Party, error) {
-	if err := May(by, PartyAdd, Object{What: "party"}); err != nil {
+	if err := MayNow(by, PartyAdd, Object{What: "party"}); err != nil {
 		return org, err
 	}
 	now := a.clock.Now()
@@ -26,7 +26,7 @@ func (a *Auth) AddParty(ctx context.Context, by party.Actor, org party.Party) (p
 // EndParty deactivates another organisation: its people are out at once, its
 // notices and answers stay.
 func (a *Auth) EndParty(ctx context.Context, by party.Actor, code string) error {
-	if err := May(by, PartyAdd, Object{What: "party"}); err != nil {
+	if err := MayNow(by, PartyAdd, Object{What: "party"}); err != nil {
 		return err
 	}
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -47,7 +47,7 @@ func (a *Auth) EndParty(ctx context.Context, by party.Actor, code string) error 
 
 // UpdateParty changes what an organisation says of itself.
 func (a *Auth) UpdateParty(ctx context.Context, by party.Actor, org party.Party) error {
-	if err := May(by, PartyAdmin, Object{What: "party", Owner: org.ID}); err != nil {
+	if err := MayNow(by, PartyAdmin, Object{What: "party", Owner: org.ID}); err != nil {
 		return err
 	}
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -14,7 +14,7 @@ func RightsMarkdown() string {
 	var b strings.Builder
 	b.WriteString(rightsHead)
 	for _, r := range Rules() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.Act, words(r.Kinds, "any"), words(r.Roles, "any"), r.Relation.words(), fresh(r.Fresh))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", r.Act, words(r.Kinds, "any"), words(r.Roles, "any"), r.Relation.words(), fresh(r.Fresh), r.Proof)
 	}
 	b.WriteString("\n## Every act by every role\n\nEach cell lists the kinds of organisation whose people may; an empty one means nobody may.\n\n| act |")
 	for _, role := range party.Roles() {
@@ -39,8 +39,12 @@ refused. Whoever may not even read an object is told that it does not exist.
 
 "Another person" means: who took an earlier step of the same decision may not take this one, whatever their roles.
 
-| act | organisation | role | stands to the object as | another person |
-|---|---|---|---|---|
+"Proof" is what the act asks for besides. *touch*: the person touched a passkey in this session within the last five minutes,
+or, having none, used the key that signs them in once more. *signature*: their signature over exactly what is decided, by
+passkey for who has one. An API key can touch nothing, so no program does an act that needs a touch, whoever's key it holds.
+
+| act | organisation | role | stands to the object as | another person | proof |
+|---|---|---|---|---|---|
 `
 
 // Acts returns every act that a rule grants to somebody, in the table's order.

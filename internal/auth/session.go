@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"time"
@@ -57,12 +58,22 @@ func (s *Sessions) OnError(answer func(http.ResponseWriter, *http.Request, error
 
 // Begin signs a person in: the session's token is renewed, so that one planted
 // before is worth nothing.
-func (s *Sessions) Begin(ctx context.Context, person party.PersonID) error {
+func (s *Sessions) Begin(ctx context.Context, by Arrival) error {
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.manager.Put(ctx, sessionPerson, string(person))
-	return nil
+	s.manager.Put(ctx, sessionPerson, string(by.Person))
+	token, _, err := s.manager.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	return s.auth.began(ctx, rowOf(token), by)
+}
+
+// rowOf is the identifier under which scs asks for a token's row.
+func rowOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // End signs the person out.
@@ -79,8 +90,16 @@ func (s *Sessions) Actor(ctx context.Context) (party.Actor, error) {
 	if k := fault.Of(err); k == fault.Denied || k == fault.NotFound {
 		return party.Actor{}, nil
 	}
-	if err == nil {
-		actor.Session = s.manager.Token(ctx)
+	if err != nil {
+		return actor, err
+	}
+	actor.Session = rowOf(s.manager.Token(ctx))
+	row, err := db.One(ctx, s.auth.db, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ended_at IS NULL`, actor.Session)
+	if errors.Is(err, db.ErrAbsent) {
+		return party.Actor{}, nil // it ended while this request was on its way
+	}
+	if now := s.auth.clock.Now(); err == nil && row.Person == id && hmac.Equal(row.mac, s.auth.sessionMAC(row)) {
+		actor.Arrived, actor.Touched = recently(row.Began, now), recently(row.touched, now)
 	}
 	return actor, err
 }
@@ -100,7 +119,7 @@ type sessionStore struct{ auth *Auth }
 // under that token is no session: a row that somebody put into the table, or
 // changed, signs nobody in (threat-model T12).
 func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
-	sealed, err := db.Value[[]byte](ctx, s.auth.db, `SELECT data FROM sessions WHERE id = $1 AND expires_at > $2`, token, db.Micros(s.auth.clock.Now()))
+	sealed, err := db.Value[[]byte](ctx, s.auth.db, `SELECT data FROM sessions WHERE id = $1 AND expires_at > $2 AND ended_at IS NULL`, token, db.Micros(s.auth.clock.Now()))
 	if errors.Is(err, db.ErrAbsent) {
 		return nil, false, nil
 	}
@@ -116,7 +135,8 @@ func (s *sessionStore) mac(token string, b []byte) []byte {
 }
 
 // CommitCtx stores a session's data. The person stands beside it in plain, so
-// that a deactivation can end every session of theirs.
+// that all sessions of theirs can be ended; one that ended stays ended, though
+// a request that began before commits it again.
 func (s *sessionStore) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
 	_, values, err := (scs.GobCodec{}).Decode(b)
 	if err != nil {
@@ -125,9 +145,10 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, b []byte, ex
 	person, _ := values[sessionPerson].(string)
 	return s.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO sessions (id, data, person_id, expires_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET data = excluded.data, person_id = excluded.person_id, expires_at = excluded.expires_at`,
-			token, append(s.mac(token, b), b...), db.OrNull(person), db.Micros(s.auth.told(expiry)))
+			INSERT INTO sessions (id, data, person_id, expires_at, used_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data, person_id = excluded.person_id, expires_at = excluded.expires_at, used_at = excluded.used_at
+			WHERE sessions.ended_at IS NULL`,
+			token, append(s.mac(token, b), b...), db.OrNull(person), db.Micros(s.auth.told(expiry)), db.Micros(s.auth.clock.Now()))
 		return err
 	})
 }
@@ -135,7 +156,7 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, b []byte, ex
 // DeleteCtx ends a session.
 func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	return s.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE id = $1`, token)
+		_, err := tx.Exec(ctx, `UPDATE sessions SET ended_at = $2, data = $3, mac = NULL WHERE id = $1 AND ended_at IS NULL`, token, db.Micros(s.auth.clock.Now()), []byte{})
 		return err
 	})
 }

@@ -24,12 +24,15 @@ import (
 type site struct {
 	*httptest.Server
 	browser *http.Client
+	agent   string           // what the browser says it is
+	last    *party.Actor     // whom /who saw last
+	hold    chan chan string // /hold waits in it, with its session read already
 }
 
 // newSite serves /in?person=, /out, /who (the name, or "nobody"), /put and
 // /pop, over TLS when secure.
 func newSite(t *testing.T, w *world, secure bool) *site {
-	s := w.NewSessions(secure)
+	s, made := w.NewSessions(secure), &site{last: &party.Actor{}, hold: make(chan chan string)}
 	mux := http.NewServeMux()
 	handle := func(path string, f func(r *http.Request) (string, error)) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
@@ -41,17 +44,23 @@ func newSite(t *testing.T, w *world, secure bool) *site {
 		})
 	}
 	handle("/in", func(r *http.Request) (string, error) {
-		return "", s.Begin(r.Context(), party.PersonID(r.FormValue("person")))
+		return "", s.Begin(r.Context(), auth.Arrival{Person: party.PersonID(r.FormValue("person")), Way: auth.Way(r.FormValue("way")), Agent: r.UserAgent()})
 	})
 	handle("/out", func(r *http.Request) (string, error) { return "", s.End(r.Context()) })
 	handle("/put", func(r *http.Request) (string, error) { s.Put(r.Context(), "flash", "saved"); return "", nil })
 	handle("/pop", func(r *http.Request) (string, error) { return s.Pop(r.Context(), "flash"), nil })
 	handle("/who", func(r *http.Request) (string, error) {
 		a, err := s.Actor(r.Context())
+		*made.last = a
 		if err == nil && !a.Known() {
 			return "nobody", nil
 		}
 		return a.Name, err
+	})
+	handle("/hold", func(*http.Request) (string, error) {
+		goOn := make(chan string)
+		made.hold <- goOn
+		return <-goOn, nil
 	})
 	server := httptest.NewUnstartedServer(s.Wrap(mux))
 	if server.Start(); secure {
@@ -65,7 +74,27 @@ func newSite(t *testing.T, w *world, secure bool) *site {
 	}
 	browser := server.Client()
 	browser.Jar = jar
-	return &site{server, browser}
+	made.Server, made.browser = server, browser
+	return made
+}
+
+// holds begins a request that has read its session, and returns what lets it
+// end, with its session committed.
+func (s *site) holds(t *testing.T) func() {
+	t.Helper()
+	done := make(chan string)
+	go func() {
+		text, _ := s.get(t, "/hold")
+		done <- text
+	}()
+	goOn := <-s.hold
+	return func() {
+		t.Helper()
+		goOn <- "went on"
+		if text := <-done; text != "went on" {
+			t.Errorf("the held request answers %q", text)
+		}
+	}
 }
 
 // get returns the page's text and the cookie that it set, if any. cookie, when
@@ -75,6 +104,9 @@ func (s *site) get(t *testing.T, path string, cookie ...*http.Cookie) (string, *
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.agent != "" {
+		r.Header.Set("User-Agent", s.agent)
 	}
 	client := s.browser
 	if len(cookie) > 0 {

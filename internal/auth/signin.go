@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func (a *Auth) Invite(ctx context.Context, by party.Actor, into party.ID, name, 
 	if into != by.Party {
 		act = PartyAdd
 	}
-	if err := May(by, act, object); err != nil {
+	if err := MayNow(by, act, object); err != nil {
 		return Invitation{}, "", err
 	}
 	now := a.clock.Now()
@@ -141,7 +142,7 @@ func (a *Auth) Invitations(ctx context.Context, by party.Actor) ([]Invitation, e
 
 // RevokeInvitation ends an invitation of by's party that nobody took up.
 func (a *Auth) RevokeInvitation(ctx context.Context, by party.Actor, id string) error {
-	if err := May(by, PartyAdmin, Object{What: "party", Owner: by.Party}); err != nil {
+	if err := MayNow(by, PartyAdmin, Object{What: "party", Owner: by.Party}); err != nil {
 		return err
 	}
 	now := a.clock.Now()
@@ -217,14 +218,26 @@ func (a *Auth) join(ctx context.Context, secret string, j Joining, enrol func(co
 	return p, err
 }
 
+// mayEnrol reports whether the actor may add a key that signs them in. Who has
+// none yet, and came by another way, adds the first while they have just
+// arrived.
+func (a *Auth) mayEnrol(ctx context.Context, by party.Actor) error {
+	err := MayNow(by, PartyKey, Object{What: "key", Owner: by.Party})
+	if by.Arrived && fault.Is(err, "auth.touch") {
+		if ways, werr := party.WaysIn(ctx, a.db, by.Person); werr != nil || ways == 0 {
+			return werr
+		}
+	}
+	return err
+}
+
 // EnrolKey adds a signing key for the actor themselves.
 func (a *Auth) EnrolKey(ctx context.Context, by party.Actor, public []byte, label string) (party.Key, error) {
-	if !by.Known() {
-		return party.Key{}, fault.New(fault.Denied, "auth.sign-in")
-	}
 	method := party.BrowserKey
 	if by.APIKey != "" {
-		method = party.Automation
+		method = party.Automation // signs nobody in
+	} else if err := a.mayEnrol(ctx, by); err != nil {
+		return party.Key{}, err
 	}
 	now := a.clock.Now()
 	var k party.Key
@@ -242,10 +255,12 @@ func (a *Auth) EnrolKey(ctx context.Context, by party.Actor, public []byte, labe
 // for who administers the party. Nobody shuts themselves out: the last key that
 // signs its person in is revoked by an administrator only.
 func (a *Auth) RevokeKey(ctx context.Context, by party.Actor, person party.PersonID, id party.KeyID) error {
+	act := PartyKey
 	if by.Person != person {
-		if err := May(by, PartyAdmin, Object{What: "key", Owner: by.Party}); err != nil {
-			return err
-		}
+		act = PartyAdmin
+	}
+	if err := MayNow(by, act, Object{What: "key", Owner: by.Party}); err != nil {
+		return err
 	}
 	now := a.clock.Now()
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -266,7 +281,7 @@ func (a *Auth) RevokeKey(ctx context.Context, by party.Actor, person party.Perso
 // Deactivate ends a colleague's access at once. Nobody ends their own, so that
 // a party keeps an administrator.
 func (a *Auth) Deactivate(ctx context.Context, by party.Actor, person party.PersonID) error {
-	if err := May(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
+	if err := MayNow(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
 		return err
 	}
 	if by.Person == person {
@@ -277,24 +292,38 @@ func (a *Auth) Deactivate(ctx context.Context, by party.Actor, person party.Pers
 		if err := party.Deactivate(ctx, tx, by.Party, person, now); err != nil {
 			return err
 		}
+		if _, err := endSessions(ctx, tx, person, "", "", now); err != nil {
+			return err
+		}
 		return a.record(ctx, tx, by, "person.deactivated", "person", string(person), nil, now)
 	})
 }
 
-// UpdatePerson changes a colleague's name, roles, language or zone.
+// UpdatePerson changes a colleague's name, roles, language or zone. Other roles
+// end their sessions: what was open under the old ones is closed.
 func (a *Auth) UpdatePerson(ctx context.Context, by party.Actor, p party.Person) error {
-	if err := May(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
+	if err := MayNow(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
 		return err
 	}
 	if by.Person == p.ID && !p.Has(party.Admin) {
 		return fault.New(fault.Conflict, "auth.not-yourself")
 	}
 	p.Party = by.Party
+	now := a.clock.Now()
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		was, err := party.GetPerson(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
 		if err := party.UpdatePerson(ctx, tx, p); err != nil {
 			return err
 		}
-		return a.record(ctx, tx, by, "person.changed", "person", string(p.ID), map[string]any{"roles": p.Roles}, a.clock.Now())
+		if !slices.Equal(slices.Sorted(slices.Values(was.Roles)), slices.Sorted(slices.Values(p.Roles))) {
+			if _, err := endSessions(ctx, tx, p.ID, "", by.Session, now); err != nil {
+				return err
+			}
+		}
+		return a.record(ctx, tx, by, "person.changed", "person", string(p.ID), map[string]any{"roles": p.Roles}, now)
 	})
 }
 

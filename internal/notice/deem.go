@@ -131,7 +131,7 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 			return err
 		}
 		// Before anything is said of the notice: a stranger is told nothing.
-		if err := auth.May(by, auth.NoticeDeem, r.object(n, nil)); err != nil {
+		if err := auth.MayNow(by, auth.NoticeConfirm, r.object(n, nil)); err != nil {
 			return err
 		}
 		d, err := deemedOf(ctx, tx, id)

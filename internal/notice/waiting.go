@@ -116,7 +116,7 @@ func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
 			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
 		{&a.Issue, auth.Seat(by, auth.NoticeIssue), `n.issuer = $1 AND n.life = 'approved' AND n.issued_at IS NULL AND n.drafted_by <> $2
 			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
-		{&a.Confirm, auth.Seat(by, auth.NoticeDeem), `n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL
+		{&a.Confirm, auth.Seat(by, auth.NoticeConfirm), `n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL
 			AND EXISTS (SELECT 1 FROM notice_deemed d WHERE d.notice_id = n.id AND d.confirmed_by IS NULL AND d.proposed_by <> $2)`, []any{by.Person}},
 		{&a.Receive, platform, `n.addressee = $1 AND n.life = 'open' AND n.sent_mac IS NOT NULL AND n.received_at IS NULL`, nil},
 		{&a.Answer, platform, `n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL

@@ -114,7 +114,7 @@ func New(d Deps) *Outbox { return &Outbox{Deps: d} }
 // AddEndpoint stores a new endpoint of by's party and returns it with its HMAC
 // secret in Standard Webhooks' text form, which is shown once.
 func (o *Outbox) AddEndpoint(ctx context.Context, by party.Actor, rawURL, label string, events []string) (Endpoint, string, error) {
-	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+	if err := auth.MayNow(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
 		return Endpoint{}, "", err
 	}
 	if err := o.Check(rawURL, label, events); err != nil {
@@ -192,7 +192,7 @@ func (o *Outbox) newKeys(e *Endpoint) string {
 // Rotate gives an endpoint new keys; the old ones go on signing beside them
 // for a day. It returns the new secret, shown once.
 func (o *Outbox) Rotate(ctx context.Context, by party.Actor, id string) (Endpoint, string, error) {
-	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+	if err := auth.MayNow(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
 		return Endpoint{}, "", err
 	}
 	now := o.Clock.Now()
@@ -221,7 +221,7 @@ func (o *Outbox) Rotate(ctx context.Context, by party.Actor, id string) (Endpoin
 // RemoveEndpoint stops an endpoint. What still waits for it is given up, on
 // record.
 func (o *Outbox) RemoveEndpoint(ctx context.Context, by party.Actor, id string) error {
-	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+	if err := auth.MayNow(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
 		return err
 	}
 	now := o.Clock.Now()
@@ -245,7 +245,7 @@ func (o *Outbox) RemoveEndpoint(ctx context.Context, by party.Actor, id string) 
 // Test sends a "webhook.test" message to one endpoint, through the same queue
 // as everything else.
 func (o *Outbox) Test(ctx context.Context, by party.Actor, id string) error {
-	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+	if err := auth.MayNow(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
 		return err
 	}
 	now := o.Clock.Now()

@@ -140,8 +140,10 @@ type Actor struct {
 	Person       PersonID
 	Name         string
 	Roles        []Role
-	Session      string // identifier of the browser session, "" otherwise
+	Session      string // identifier of the browser session, "" otherwise; it signs nobody in
 	APIKey       string // identifier of the API key, "" otherwise
+	Arrived      bool   // signed in within the last minutes
+	Touched      bool   // touched a passkey, or used the key that signs them in, within the last minutes
 	Lang         string
 	Zone         string
 }

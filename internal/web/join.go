@@ -130,7 +130,11 @@ func (s *Server) postInvitation(w http.ResponseWriter, r *http.Request) error {
 		pg.Failed = true
 		return s.render(w, r, http.StatusUnprocessableEntity, joinView(pg))
 	}
-	return s.begin(w, r, p.ID, "")
+	way := auth.ByKey
+	if f.Get("credential") != "" {
+		way = auth.ByPasskey
+	}
+	return s.begin(w, r, p.ID, way, "")
 }
 
 // join takes up the invitation of a request with a passkey, if there is one.

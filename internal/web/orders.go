@@ -39,7 +39,7 @@ func (s *Server) noticeRoutes() []Route {
 		{"POST /orders/{id}/items/{n}/resolve", auth.NoticeVerify, s.orderAct(actResolve)},
 		{"POST /orders/{id}/served", auth.NoticeVerify, s.orderAct(actServe)},
 		{"POST /orders/{id}/deemed", auth.NoticeDeem, s.orderAct(actDeem)},
-		{"POST /orders/{id}/deemed/confirm", auth.NoticeDeem, s.orderAct(actConfirm)},
+		{"POST /orders/{id}/deemed/confirm", auth.NoticeConfirm, s.orderAct(actConfirm)},
 		{"POST /orders/{id}/withdraw", auth.NoticeWithdraw, s.orderAct(actWithdraw)},
 	}
 }

@@ -24,6 +24,7 @@ func (s *Server) adminRoutes() []Route {
 		{"POST /organisation/people", auth.PartyAdmin, s.invite},
 		{"POST /organisation/people/{id}", auth.PartyAdmin, s.changePerson},
 		{"POST /organisation/people/{id}/deactivate", auth.PartyAdmin, s.deactivate},
+		{"POST /organisation/people/{id}/sessions/end", auth.PartyAdmin, s.endSessions},
 		{"POST /organisation/invitations/{id}/revoke", auth.PartyAdmin, s.revokeInvitation},
 		{"POST /organisation/parties", auth.PartyAdd, s.addParty},
 		{"POST /organisation/keys", auth.PartyAdmin, s.addAPIKey},
@@ -417,6 +418,15 @@ func (s *Server) changePerson(w http.ResponseWriter, r *http.Request) error {
 // deactivate: POST /organisation/people/{id}/deactivate
 func (s *Server) deactivate(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Auth.Deactivate(r.Context(), actorOf(r.Context()), party.PersonID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/organisation")
+}
+
+// endSessions: POST /organisation/people/{id}/sessions/end ends every session
+// of a colleague.
+func (s *Server) endSessions(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Auth.EndSessions(r.Context(), actorOf(r.Context()), party.PersonID(r.PathValue("id")), ""); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/organisation")

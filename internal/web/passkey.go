@@ -13,6 +13,7 @@ import (
 // script fills the hidden fields "passkey-challenge" and "credential".
 type PasskeyButton struct {
 	New       bool   // makes a passkey; otherwise uses one
+	Field     string // takes the answer; "" is "credential"
 	Challenge string // comes back with the answer
 	Options   string // JSON for the browser; "" where this origin can have no passkeys
 }
@@ -61,7 +62,7 @@ func (s *Server) postSignInPasskey(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return s.begin(w, r, person, next)
+	return s.begin(w, r, person, auth.ByPasskey, next)
 }
 
 // postProfilePasskey: POST /profile/passkeys with passkey-challenge,

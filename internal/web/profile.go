@@ -3,10 +3,12 @@ package web
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
@@ -21,6 +23,7 @@ type ProfilePage struct {
 	Zones   []Option
 	Keys    []ProfileKey
 	Passkey PasskeyButton
+	Sessions []ProfileSession
 	Saved   string
 	Errors  []components.FieldError
 }
@@ -34,6 +37,36 @@ type ProfileKey struct {
 	Method  string // in words
 	At      time.Time
 	Revoked time.Time // zero while it stands
+}
+
+// A ProfileSession is a browser in which the person is signed in.
+type ProfileSession struct {
+	ID      string
+	Device  string // browser and system, in words
+	Way     string // how it was signed in, in words
+	Began   time.Time
+	Used    time.Time
+	Present bool // the one that asks
+}
+
+// sessionRow says a session in words.
+func sessionRow(p *i18n.Printer, s auth.Session, present string) ProfileSession {
+	row := ProfileSession{ID: s.ID, Device: p.T("public.session.unknown"), Began: s.Began, Used: s.Used, Present: s.ID == present}
+	switch {
+	case s.Browser != "" && s.System != "":
+		row.Device = p.T("public.session.device", "Browser", s.Browser, "System", s.System)
+	case s.Browser+s.System != "":
+		row.Device = s.Browser + s.System
+	}
+	if s.Way != "" {
+		row.Way = p.T("public.session.way." + string(s.Way))
+	}
+	return row
+}
+
+// others reports whether there is more than the present session.
+func (pg ProfilePage) others() bool {
+	return slices.ContainsFunc(pg.Sessions, func(s ProfileSession) bool { return !s.Present })
 }
 
 // standing are the identifiers of the keys that still sign.
@@ -78,6 +111,13 @@ func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
 	pg := ProfilePage{ConsolePage: c, Email: me.Email, Lang: me.Lang, Zone: me.Zone, Zones: zones(c.P, s.Clock.Now(), me.Zone)}
 	for _, k := range keys {
 		pg.Keys = append(pg.Keys, ProfileKey{ID: string(k.ID), Label: k.Label, Method: c.P.T("public.profile.method." + string(k.Method)), At: k.CreatedAt, Revoked: k.RevokedAt})
+	}
+	sessions, err := s.Auth.Sessions(ctx, actor, actor.Person)
+	if err != nil {
+		return pg, err
+	}
+	for _, x := range sessions {
+		pg.Sessions = append(pg.Sessions, sessionRow(c.P, x, actor.Session))
 	}
 	pg.Passkey, err = s.newPasskey(func() (auth.Ceremony, error) { return s.Passkeys.BeginEnrol(ctx, actor) })
 	return pg, err
@@ -138,4 +178,23 @@ func (s *Server) postProfileKeyRevoke(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	return s.profileSaved(w, r, "revoked")
+}
+
+// postEndSession: POST /profile/sessions/{id}/end ends one of the person's own
+// sessions; their present one is ended by signing out.
+func (s *Server) postEndSession(w http.ResponseWriter, r *http.Request) error {
+	by := actorOf(r.Context())
+	if err := s.Auth.EndSessions(r.Context(), by, by.Person, r.PathValue("id")); err != nil {
+		return err
+	}
+	return s.profileSaved(w, r, "session")
+}
+
+// postEndSessions: POST /profile/sessions/end ends all but the present one.
+func (s *Server) postEndSessions(w http.ResponseWriter, r *http.Request) error {
+	by := actorOf(r.Context())
+	if err := s.Auth.EndSessions(r.Context(), by, by.Person, ""); err != nil {
+		return err
+	}
+	return s.profileSaved(w, r, "sessions")
 }

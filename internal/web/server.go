@@ -140,6 +140,9 @@ func (s *Server) enter(route Route, r *http.Request, next func(*http.Request, er
 	if !auth.Seat(actor, route.Act) {
 		return next(r, fault.Hidden("page"))
 	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return next(r, auth.Present(actor, route.Act))
+	}
 	return next(r, nil)
 }
 
@@ -197,6 +200,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if e.Code == "auth.sign-in" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		http.Redirect(w, r, "/sign-in?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // our own path, escaped
+		return
+	}
+	if e.Code == "auth.touch" {
+		if err := s.askTouch(w, r, r.URL.RequestURI(), nil); err != nil {
+			s.Log.ErrorContext(r.Context(), "ask for a touch", "error", err)
+			http.Error(w, i18n.For(langOf(r)).Fault(e), statusOf(e.Kind))
+		}
 		return
 	}
 	if e.Kind == fault.Unavailable {

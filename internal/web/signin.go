@@ -60,9 +60,12 @@ func (s *Server) signInRoutes() []Route {
 		{"POST /first-run", "", s.postFirstRun},
 		{"GET /profile", auth.PolicyRead, s.getProfile},
 		{"POST /profile", auth.PolicyRead, s.postProfile},
-		{"POST /profile/passkeys", auth.PolicyRead, s.postProfilePasskey},
-		{"POST /profile/keys", auth.PolicyRead, s.postProfileKey},
-		{"POST /profile/keys/{id}/revoke", auth.PolicyRead, s.postProfileKeyRevoke},
+		{"POST /profile/passkeys", auth.PartyRead, s.postProfilePasskey},
+		{"POST /profile/keys", auth.PartyRead, s.postProfileKey},
+		{"POST /profile/keys/{id}/revoke", auth.PartyKey, s.postProfileKeyRevoke},
+		{"POST /profile/sessions/{id}/end", auth.PartyRead, s.postEndSession},
+		{"POST /profile/sessions/end", auth.PartyRead, s.postEndSessions},
+		{"POST /touch", auth.PartyRead, s.postTouch},
 		{"GET /events", auth.PolicyRead, s.events},
 	}
 }
@@ -118,16 +121,16 @@ func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.begin(w, r, person, next)
+	return s.begin(w, r, person, auth.ByKey, next)
 }
 
 // begin opens a session and leads to where the person wanted to go, or works.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, person party.PersonID, next string) error {
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, person party.PersonID, way auth.Way, next string) error {
 	actor, err := auth.ActorFor(r.Context(), s.DB, person)
 	if err != nil {
 		return err
 	}
-	if err := s.Sessions.Begin(r.Context(), person); err != nil {
+	if err := s.Sessions.Begin(r.Context(), auth.Arrival{Person: person, Way: way, Agent: r.UserAgent()}); err != nil {
 		return err
 	}
 	if next = ownPath(next); next == "" {
@@ -185,7 +188,7 @@ func (s *Server) postDemoSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err := smallForm(w, r); err != nil {
 		return err
 	}
-	return s.begin(w, r, party.PersonID(r.PostForm.Get("person")), r.PostForm.Get("next"))
+	return s.begin(w, r, party.PersonID(r.PostForm.Get("person")), auth.ByDemo, r.PostForm.Get("next"))
 }
 
 // demoParties are all organisations of the demo with their people, agencies

@@ -144,6 +144,7 @@ type Hidden struct{ Name, Value string }
 type SignForm struct {
 	Digest  string   // base64 of the SHA-256 digest; for a sign-in, of the nonce
 	Options string   // JSON that asks the person's passkeys over Digest; then they sign, and Keys and Enrol rest
+	Touch   bool     // signs SHA-256 of "tangkal/touch/v1\n" and the nonce instead, into fields whose names begin with "touch-"
 	SignIn  bool     // signs SHA-256 of "tangkal/sign-in/v1\n" and the nonce instead
 	Keys    []string // identifiers of the person's standing keys
 	Enrol   string   // address that takes a new key by POST (public, label), so that one may be made on the spot; "" offers none
@@ -153,14 +154,25 @@ type SignForm struct {
 // SignAttributes are the attributes of a form that is signed.
 func SignAttributes(s SignForm) templ.Attributes {
 	kind := "act"
-	if s.SignIn {
+	switch {
+	case s.SignIn:
 		kind = "sign-in"
+	case s.Touch:
+		kind = "touch"
 	}
 	a := templ.Attributes{"data-sign": kind, "data-keys": strings.Join(s.Keys, " "), "data-enrol": s.Enrol, "data-label": s.Label}
 	if s.Options != "" {
 		a["data-options"] = s.Options
 	}
 	return a
+}
+
+// named is the name of one of the form's own fields.
+func (s SignForm) named(field string) string {
+	if s.Touch {
+		return "touch-" + field
+	}
+	return field
 }
 
 func boolean(b bool) string { return strconv.FormatBool(b) }

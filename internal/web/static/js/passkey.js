@@ -4,7 +4,10 @@
 //   data-passkey   "create" makes a passkey, "get" uses one
 //   data-options   the options as JSON, from the server
 //
-// The answer goes into the form's hidden field credential, as JSON. What went
+//   data-field     name of the hidden field that takes the answer, "credential"
+//                  if empty
+//
+// The answer goes into that field as JSON. What went
 // wrong is said in the form's [data-sign-error].
 import { say } from './words.js';
 
@@ -34,7 +37,7 @@ async function askAndSend(form, button) {
   box?.classList.add('hidden');
   form.setAttribute('aria-busy', 'true');
   try {
-    form.elements.namedItem('credential').value = await ask(button.dataset.passkey, button.dataset.options);
+    form.elements.namedItem(button.dataset.field || 'credential').value = await ask(button.dataset.passkey, button.dataset.options);
     form.dataset.answered = 'yes';
     form.requestSubmit(button);
   } catch (error) {

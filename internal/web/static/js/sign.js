@@ -9,9 +9,11 @@
 // Another form with data-sign holds the hidden fields digest (base64), signature and
 // key. Before it is sent, the script signs the 32 bytes of the digest and fills
 // signature (base64, 64 bytes) and key (identifier: first 16 hex digits of the
-// public key's SHA-256). With data-sign="sign-in" the digest field holds a
-// nonce, and SHA-256 of "tangkal/sign-in/v1\n" and the nonce is signed, so that
-// no sign-in can ever be taken for an approval.
+// public key's SHA-256). With data-sign="sign-in" or "touch" the digest field
+// holds a nonce, and SHA-256 of "tangkal/sign-in/v1\n" (or "tangkal/touch/v1\n")
+// and the nonce is signed, so that neither can ever be taken for an approval.
+// The fields of a touch are named touch-digest, touch-signature and touch-key:
+// it carries another form along.
 //
 //   data-keys     identifiers of the person's keys, of which one must be here
 //   data-enrol    address that takes a new key by POST (public, label); where
@@ -89,8 +91,8 @@ export async function signDigest(digest, key) {
   return toBase64(await crypto.subtle.sign({ name: 'Ed25519' }, key.private, bytes));
 }
 
-async function signInDigest(nonce) {
-  const head = new TextEncoder().encode('tangkal/sign-in/v1\n');
+async function nonceDigest(purpose, nonce) {
+  const head = new TextEncoder().encode(`tangkal/${purpose}/v1\n`);
   const body = fromBase64(nonce);
   const whole = new Uint8Array(head.length + body.length);
   whole.set(head);
@@ -129,10 +131,11 @@ async function touch(form) {
 async function fill(form) {
   if (form.dataset.options) { await touch(form); return; }
   const key = await keyFor(form);
-  const digest = form.elements.namedItem('digest').value;
-  const over = form.dataset.sign === 'sign-in' ? await signInDigest(digest) : digest;
-  form.elements.namedItem('signature').value = await signDigest(over, key);
-  form.elements.namedItem('key').value = key.id;
+  const kind = form.dataset.sign;
+  const field = (name) => form.elements.namedItem(kind === 'touch' ? `touch-${name}` : name);
+  const digest = field('digest').value;
+  field('signature').value = await signDigest(kind === 'act' ? digest : await nonceDigest(kind, digest), key);
+  field('key').value = key.id;
 }
 
 async function signAndSend(form, submitter) {
