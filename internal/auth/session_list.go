@@ -140,6 +140,9 @@ func (a *Auth) EndSessions(ctx context.Context, by party.Actor, person party.Per
 		if n == 0 && id != "" {
 			return fault.Hidden("session")
 		}
+		if n == 0 {
+			return nil // nothing happened
+		}
 		return a.record(ctx, tx, by, "session.ended", "person", string(person), map[string]any{"sessions": n}, now)
 	})
 }
