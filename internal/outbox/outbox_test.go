@@ -131,7 +131,7 @@ func (x *exchange) platform(t *testing.T, code string) party.Actor {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return party.Actor{Party: p.ID, PartyKind: party.Platform, Person: "somebody", Roles: []party.Role{party.Admin}}
+	return party.Actor{Party: p.ID, PartyKind: party.Platform, Person: "somebody", Roles: []party.Role{party.Admin}, Touched: true}
 }
 
 func (x *exchange) record(t *testing.T, kind string, to party.ID) {
