@@ -20,9 +20,11 @@ const (
 	maxDrain = 256
 	// pollEvery is the safety net under the wake-ups, which are hints.
 	pollEvery = time.Second
-	// yieldAfter bounds how long sequencing holds SQLite's one writer: reports
-	// and answers are accepted in between.
-	yieldAfter = 8 * time.Millisecond
+	// yieldLite bounds how long one transaction orders on SQLite, whose one
+	// writer accepts reports and answers in between, and yieldPostgres there: a
+	// slow server must not come to maxHold with everything still to be done again.
+	yieldLite     = 8 * time.Millisecond
+	yieldPostgres = 300 * time.Millisecond
 	// maxHold is how long one node may hold the head row.
 	maxHold = 5 * time.Second
 )
@@ -130,7 +132,10 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 	ordered := 0
 	err = f.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		ordered = 0
-		began := time.Now() //nolint:forbidigo // monotonic, for the duration only
+		began, yield := time.Now(), yieldLite //nolint:forbidigo // monotonic, for the duration only
+		if tx.Dialect() == db.Postgres {
+			yield = yieldPostgres
+		}
 		head, err := db.One(ctx, tx, scanHead, `SELECT seq, chain FROM feed_head WHERE id = 1 FOR UPDATE SKIP LOCKED`)
 		if errors.Is(err, db.ErrAbsent) {
 			return nil // another node holds it
@@ -149,7 +154,7 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 				return fmt.Errorf("order entry %s (%s): %w", e.ID, e.Kind, err)
 			}
 			ordered++
-			if tx.Dialect() == db.SQLite && time.Since(began) > yieldAfter { //nolint:forbidigo // see above
+			if time.Since(began) > yield { //nolint:forbidigo // see above
 				break
 			}
 		}
