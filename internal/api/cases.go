@@ -93,7 +93,7 @@ func (s *server) listCases(ctx context.Context, in *listCasesInput) (*listOut[Ca
 }
 
 type countsBody struct {
-	Queues    map[string]int `json:"queues" doc:"Waiting cases by queue"`
+	Queues    map[string]int `json:"queues" doc:"Waiting cases by queue; 1000 is that or more, here and below"`
 	Waiting   int            `json:"waiting"`
 	Mine      int            `json:"mine"`
 	Opinions  int            `json:"opinions"`

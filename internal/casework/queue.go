@@ -121,7 +121,12 @@ func (f Filter) narrow(b *sqlbuilder.SelectBuilder, now time.Time) error {
 	return nil
 }
 
-// Counts are how much waits, as the queue's tabs and badges show it.
+// Many is where counting ends: a badge says "999+", and no page pays for
+// knowing how many more there are.
+const Many = 1000
+
+// Counts are how much waits, as the queue's tabs and badges show it. Each is
+// exact below Many, and Many from there on.
 type Counts struct {
 	Queues    map[string]int // waiting cases by queue
 	Waiting   int            // all of them
@@ -131,39 +136,57 @@ type Counts struct {
 	HandOvers int            // hand-overs that await the actor's party
 }
 
-// Counts returns what waits for the actor's party and for the actor.
+// Counts returns what waits for the actor's party and for the actor. It costs
+// one short query for each queue of the packs, and five more.
 func (r *Room) Counts(ctx context.Context, by party.Actor) (Counts, error) {
 	out := Counts{Queues: map[string]int{}}
-	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
-	b.Select("queue", "state", "count(*)").From("cases")
-	ok, err := tenant(b, by)
-	if !ok || err != nil {
-		return out, err
-	}
-	b.Where("state IN ('open', 'taken', 'proposed')").GroupBy("queue", "state")
-	query, args := b.Build()
-	type group struct {
-		queue string
-		state State
-		n     int
-	}
-	groups, err := db.All(ctx, r.DB, func(row db.Row) (group, error) {
-		var g group
-		err := row.Scan(&g.queue, &g.state, &g.n)
-		return g, err
-	}, query, args...)
-	if err != nil {
-		return out, err
-	}
-	for _, g := range groups {
-		if g.state == Proposed {
-			out.Proposed += g.n
-			continue
+	for _, queue := range r.queues() {
+		n, ok, err := r.countTenant(ctx, by, "state IN ('open', 'taken')", queue)
+		if !ok || err != nil {
+			return out, err
 		}
-		out.Queues[g.queue] += g.n
-		out.Waiting += g.n
+		if n > 0 {
+			out.Queues[queue] = n
+		}
+	}
+	var err error
+	if out.Waiting, _, err = r.countTenant(ctx, by, "state IN ('open', 'taken')", ""); err != nil {
+		return out, err
+	}
+	if out.Proposed, _, err = r.countTenant(ctx, by, "state = 'proposed'", ""); err != nil {
+		return out, err
 	}
 	return out, r.countOwn(ctx, by, &out)
+}
+
+// queues are the codes that a case's queue can have, see rank.
+func (r *Room) queues() []string {
+	codes := []string{"all"}
+	for _, p := range r.Packs.All() {
+		for _, q := range p.Queues {
+			if !slices.Contains(codes, q.Code) {
+				codes = append(codes, q.Code)
+			}
+		}
+	}
+	return codes
+}
+
+// countTenant counts cases that the actor may read, up to Many; ok is false for
+// whoever may read none.
+func (r *Room) countTenant(ctx context.Context, by party.Actor, where, queue string) (n int, ok bool, err error) {
+	b := sqlbuilder.PostgreSQL.NewSelectBuilder()
+	b.Select("1").From("cases")
+	if ok, err := tenant(b, by); !ok || err != nil {
+		return 0, false, err
+	}
+	b.Where(where) // the words of an index
+	if queue != "" {
+		b.Where(b.Equal("queue", queue))
+	}
+	query, args := b.Limit(Many).Build()
+	v, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM (`+query+`) AS found`, args...)
+	return int(v), true, err
 }
 
 func (r *Room) countOwn(ctx context.Context, by party.Actor, out *Counts) error {
@@ -172,14 +195,14 @@ func (r *Room) countOwn(ctx context.Context, by party.Actor, out *Counts) error 
 		sql  string
 		args []any
 	}{
-		{&out.Mine, `SELECT count(*) FROM cases WHERE holder = $1 AND party_id = $2 AND state = 'taken'`, []any{by.Person, by.Party}},
+		{&out.Mine, `SELECT 1 FROM cases WHERE holder = $1 AND party_id = $2 AND state = 'taken'`, []any{by.Person, by.Party}},
 		{&out.Opinions, `
-			SELECT count(*) FROM case_opinions o JOIN cases c ON c.id = o.case_id AND c.assessed = o.assessment
-			WHERE c.party_id = $2 AND c.state = 'taken' AND o.given_by IS NULL AND o.asked_by <> $1
-				AND (o.asked_of IS NULL OR o.asked_of = $1)`, []any{by.Person, by.Party}},
-		{&out.HandOvers, `SELECT count(*) FROM handovers WHERE to_party = $1 AND state = 'offered'`, []any{by.Party}},
+			SELECT 1 FROM case_opinions o CROSS JOIN cases c
+			WHERE o.given_by IS NULL AND o.asked_by <> $1 AND (o.asked_of IS NULL OR o.asked_of = $1)
+				AND c.id = o.case_id AND c.assessed = o.assessment AND c.party_id = $2 AND c.state = 'taken'`, []any{by.Person, by.Party}},
+		{&out.HandOvers, `SELECT 1 FROM handovers WHERE to_party = $1 AND state = 'offered'`, []any{by.Party}},
 	} {
-		n, err := db.Value[int64](ctx, r.DB, q.sql, q.args...)
+		n, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM (`+q.sql+fmt.Sprintf(` LIMIT %d) AS found`, Many), q.args...)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,10 @@ const changeable = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, 
 	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
 	closed_at, withdrawn_at, envelope_sealed`
 
+// listed are the columns as lists read them: the bytes of a notice and its
+// envelope are most of its row, and no list opens them.
+var listed = strings.NewReplacer("canonical_sealed", "NULL", "envelope_sealed", "NULL").Replace(columns)
+
 func scan(row db.Row) (Notice, error) {
 	var n Notice
 	var digest []byte

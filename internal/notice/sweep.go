@@ -26,45 +26,103 @@ const (
 // Sweep puts on record what time alone has done by now: unreceived, the next
 // route, half time, overdue, ended pauses, expired referrals. It decides
 // nothing that hurts a platform and may run any number of times. One notice
-// that cannot be swept does not hold up the others.
+// that cannot be swept does not hold up the others. It reads a few columns of
+// each open notice, and more only of those whose time has come.
 func (r *Room) Sweep(ctx context.Context, now time.Time) error {
 	var failed error
 	after := ID("")
 	for {
-		ids, err := db.All(ctx, r.DB, db.Scalar[ID], `SELECT id FROM notices WHERE life = 'open' AND id > $1 ORDER BY id LIMIT $2`, after, sweepPage)
+		page, err := db.All(ctx, r.DB, scanGlance, glances, after, sweepPage)
 		if err != nil {
 			return errors.Join(failed, err)
 		}
-		for _, id := range ids {
-			due, err := r.sweepDue(ctx, id, now)
-			if err == nil && due {
-				err = r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return r.sweepOne(ctx, tx, id, now) })
-			}
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("sweep notice %s: %w", id, err))
+		for _, g := range page {
+			if err := r.sweepGlance(ctx, g, now); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("sweep notice %s: %w", g.ID, err))
 			}
 		}
-		if len(ids) < sweepPage || ctx.Err() != nil {
+		if len(page) < sweepPage || ctx.Err() != nil {
 			return failed
 		}
-		after = ids[len(ids)-1]
+		after = page[len(page)-1].ID
 	}
 }
 
-// sweepDue looks, without the writer, whether time has changed anything.
-func (r *Room) sweepDue(ctx context.Context, id ID, now time.Time) (bool, error) {
-	n, err := get(ctx, r.DB, id)
-	if err != nil || !r.sentRightly(n) {
+// glances reads what tells whether time has changed anything about an open
+// notice: its clocks, and whether an item is paused. One that is reminded and
+// overdue, or whose every route was tried, has nothing more to come.
+const glances = `
+	SELECT id, pack_code, pack_version, pack_digest, deadline_minutes, rung, sent_at, received_at, deemed_at, unreceived_at, due_at, overdue_at,
+		answered_at, paused, routes
+	FROM (SELECT n.*, EXISTS (SELECT 1 FROM notice_pauses p WHERE p.notice_id = n.id AND p.ended_at IS NULL) AS paused,
+			CASE WHEN n.unreceived_at IS NULL THEN 0
+				ELSE (SELECT count(*) FROM notice_deliveries d WHERE d.notice_id = n.id AND d.channel LIKE 'route-%') END AS routes
+		FROM notices n WHERE n.life = 'open' AND n.id > $1) AS g
+	WHERE paused OR deadline_minutes = 0 OR (received_at IS NULL AND deemed_at IS NULL AND routes < 3)
+		OR (due_at IS NOT NULL AND (overdue_at IS NULL OR rung = 'none'))
+	ORDER BY id LIMIT $2`
+
+// A glance is an open notice with its clocks alone.
+type glance struct {
+	Notice
+	paused bool
+	routes int // of the receipt clock, on record
+}
+
+func scanGlance(row db.Row) (glance, error) {
+	var g glance
+	err := row.Scan(&g.ID, &g.Pack.Code, &g.Pack.Version, &g.Pack.Digest, &g.DeadlineMinutes, &g.Rung, db.Time(&g.SentAt), db.Time(&g.ReceivedAt),
+		db.Time(&g.DeemedAt), db.Time(&g.Unreceived), db.Time(&g.DueAt), db.Time(&g.OverdueAt), db.Time(&g.AnsweredAt), &g.paused, &g.routes)
+	g.Life = Open
+	return g, err
+}
+
+// sweepGlance does what time has brought about for one notice.
+func (r *Room) sweepGlance(ctx context.Context, g glance, now time.Time) error {
+	if due, err := r.timeUp(g, now); err != nil || !due {
+		return err
+	}
+	n, err := get(ctx, r.DB, g.ID)
+	if err != nil || !r.sentRightly(n) { // what only claims to be sent has no clock
+		return err
+	}
+	return r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return r.sweepOne(ctx, tx, g.ID, now) })
+}
+
+// timeUp reports whether sweepOne would find something to do.
+func (r *Room) timeUp(g glance, now time.Time) (bool, error) {
+	n := g.Notice
+	if g.paused || r.referralOver(n, now) || !n.DueAt.IsZero() && now.After(n.DueAt) && n.OverdueAt.IsZero() {
+		return true, nil
+	}
+	pack, err := r.pack(n)
+	if err != nil {
 		return false, err
 	}
 	if n.clockStart().IsZero() {
-		return !now.Before(n.SentAt.Add(time.Minute)), nil
+		c := clocks.Receipt(n.SentAt, now, pack)
+		return c.State == clocks.Unreceived && (n.Unreceived.IsZero() || g.routes < routesUpTo(c.Stage)), nil
 	}
-	if r.referralOver(n, now) || !n.DueAt.IsZero() {
-		return true, nil
+	_, due := half(n, pack, now)
+	return due, nil
+}
+
+// routes are the ways to a platform that the receipt clock tries in turn.
+func routes() []clocks.Stage {
+	return []clocks.Stage{clocks.NextChannel, clocks.NextContact, clocks.LegalRepresentative}
+}
+
+// routesUpTo is how many routes have been taken once a stage is reached.
+func routesUpTo(s clocks.Stage) int { return slices.Index(routes(), s) + 1 }
+
+// half returns whether the reminder at half time is due and was not recorded.
+func half(n Notice, pack policy.Pack, now time.Time) (at time.Time, due bool) {
+	rung, ok := pack.NextRung("")
+	if !ok || rung.Code != policy.Reminder || n.Rung != NoRung {
+		return at, false
 	}
-	paused, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM notice_pauses WHERE notice_id = $1 AND ended_at IS NULL`, id)
-	return paused > 0, err
+	at, ok = clocks.Earliest(rung, clocks.Climb{ReceivedAt: n.clockStart(), Due: n.DueAt})
+	return at, ok && !now.Before(at)
 }
 
 func (r *Room) sweepOne(ctx context.Context, tx *db.Tx, id ID, now time.Time) error {
@@ -115,7 +173,7 @@ func (r *Room) sweepReceipt(ctx context.Context, tx *db.Tx, n *Notice, pack poli
 	if err != nil {
 		return err
 	}
-	for _, s := range []clocks.Stage{clocks.NextChannel, clocks.NextContact, clocks.LegalRepresentative} {
+	for _, s := range routes() {
 		if !slices.ContainsFunc(log, func(d DeliveryStep) bool { return d.Step == string(s) }) {
 			if err := r.route(ctx, tx, *n, s, now); err != nil {
 				return err
@@ -152,12 +210,7 @@ func (r *Room) route(ctx context.Context, tx *db.Tx, n Notice, s clocks.Stage, n
 
 // sweepHalf records the reminder at half time, a fact without legal effect.
 func (r *Room) sweepHalf(ctx context.Context, tx *db.Tx, n *Notice, pack policy.Pack, now time.Time) error {
-	rung, ok := pack.NextRung("")
-	if !ok || rung.Code != policy.Reminder || n.Rung != NoRung {
-		return nil
-	}
-	at, ok := clocks.Earliest(rung, clocks.Climb{ReceivedAt: n.clockStart(), Due: n.DueAt})
-	if !ok || now.Before(at) {
+	if _, due := half(*n, pack, now); !due {
 		return nil
 	}
 	n.Rung, n.RemindedAt = Reminded, now

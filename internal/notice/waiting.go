@@ -2,9 +2,11 @@ package notice
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/party"
 )
@@ -34,7 +36,7 @@ func (r *Room) Approvals(ctx context.Context, by party.Actor) ([]Waiting, error)
 		if !auth.Seat(by, w.act) {
 			continue
 		}
-		all, err := db.All(ctx, r.DB, scanListed, `SELECT `+columns+` FROM notices WHERE `+w.sql, by.Party)
+		all, err := db.All(ctx, r.DB, scanListed, `SELECT `+listed+` FROM notices WHERE `+w.sql, by.Party)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +83,11 @@ func (r *Room) waiting(by party.Actor, row Row, sigs []Signature, event Event, a
 	return w, nil
 }
 
-// An Awaiting counts what waits for the actor, for badges.
+// Many is where counting ends, see casework.Many.
+const Many = casework.Many
+
+// An Awaiting counts what waits for the actor, for badges. Each is exact below
+// Many, and Many from there on.
 type Awaiting struct {
 	Propose   int // drafts that came back, or wait for their signature
 	Approve   int
@@ -95,8 +101,11 @@ type Awaiting struct {
 	Overdue   int
 }
 
+// dueBy is a bound of the indexes notices_…_due.
+const dueBy = `n.life = 'open' AND coalesce(n.due_at, 4611686018427387904) `
+
 // Awaiting counts what waits for the actor. It costs one query for each count
-// that the actor's seat can have.
+// that the actor's seat can have; each starts from the few rows that can match.
 func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
 	var a Awaiting
 	if !by.Known() {
@@ -105,33 +114,36 @@ func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
 	now := db.Micros(r.Clock.Now())
 	soon := db.Micros(r.Clock.Now().Add(time.Hour))
 	platform := by.PartyKind == party.Platform
+	const mine = `(n.proposer = $1 OR n.issuer = $1) AND n.life = 'open'`
+	const unsigned = ` AND n.drafted_by <> $2
+			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`
 	for _, c := range []struct {
 		into *int
 		seat bool
-		sql  string
+		sql  string // of the rows to count
 		args []any
 	}{
-		{&a.Propose, auth.Seat(by, auth.NoticePropose), `n.proposer = $1 AND n.life = 'draft'`, nil},
-		{&a.Approve, auth.Seat(by, auth.NoticeApprove), `n.proposer = $1 AND n.life = 'proposed' AND n.drafted_by <> $2
-			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
-		{&a.Issue, auth.Seat(by, auth.NoticeIssue), `n.issuer = $1 AND n.life = 'approved' AND n.issued_at IS NULL AND n.drafted_by <> $2
-			AND NOT EXISTS (SELECT 1 FROM notice_signatures s WHERE s.notice_id = n.id AND s.version = n.version AND s.person_id = $2)`, []any{by.Person}},
-		{&a.Confirm, auth.Seat(by, auth.NoticeConfirm), `n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL
-			AND EXISTS (SELECT 1 FROM notice_deemed d WHERE d.notice_id = n.id AND d.confirmed_by IS NULL AND d.proposed_by <> $2)`, []any{by.Person}},
-		{&a.Receive, platform, `n.addressee = $1 AND n.life = 'open' AND n.sent_mac IS NOT NULL AND n.received_at IS NULL`, nil},
-		{&a.Answer, platform, `n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL
+		{&a.Propose, auth.Seat(by, auth.NoticePropose), `SELECT 1 FROM notices n WHERE n.proposer = $1 AND n.life = 'draft'`, nil},
+		{&a.Approve, auth.Seat(by, auth.NoticeApprove), `SELECT 1 FROM notices n WHERE n.proposer = $1 AND n.life = 'proposed'` + unsigned, []any{by.Person}},
+		{&a.Issue, auth.Seat(by, auth.NoticeIssue), `SELECT 1 FROM notices n WHERE n.issuer = $1 AND n.life = 'approved' AND n.issued_at IS NULL` + unsigned, []any{by.Person}},
+		{&a.Confirm, auth.Seat(by, auth.NoticeConfirm), `SELECT 1 FROM notice_deemed d CROSS JOIN notices n WHERE d.confirmed_by IS NULL AND d.proposed_by <> $2
+			AND n.id = d.notice_id AND n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL`, []any{by.Person}},
+		{&a.Receive, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NULL AND n.sent_mac IS NOT NULL`, nil},
+		{&a.Answer, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL
 			AND EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = n.id AND i.state = 'pending')`, nil},
-		{&a.Due1h, platform, `n.addressee = $1 AND n.life = 'open' AND n.due_at <= $2`, []any{soon}},
-		{&a.Verify, auth.Seat(by, auth.NoticeVerify), `(n.proposer = $1 OR n.issuer = $1) AND n.life = 'open'
-			AND EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = n.id AND i.state = 'answered')`, nil},
-		{&a.Questions, auth.Seat(by, auth.NoticeVerify), `(n.proposer = $1 OR n.issuer = $1) AND n.life = 'open'
-			AND EXISTS (SELECT 1 FROM notice_pauses p WHERE p.notice_id = n.id AND p.ended_at IS NULL AND p.refused_at IS NULL)`, nil},
-		{&a.Overdue, true, `(n.proposer = $1 OR n.issuer = $1 OR n.addressee = $1 AND n.sent_mac IS NOT NULL) AND n.life = 'open' AND n.due_at < $2`, []any{now}},
+		{&a.Due1h, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.sent_mac IS NOT NULL AND ` + dueBy + `<= $2`, []any{soon}},
+		{&a.Verify, auth.Seat(by, auth.NoticeVerify), `SELECT DISTINCT i.notice_id FROM notice_items i CROSS JOIN notices n
+			WHERE i.state = 'answered' AND n.id = i.notice_id AND ` + mine, nil},
+		{&a.Questions, auth.Seat(by, auth.NoticeVerify), `SELECT DISTINCT p.notice_id FROM notice_pauses p CROSS JOIN notices n
+			WHERE p.ended_at IS NULL AND p.refused_at IS NULL AND n.id = p.notice_id AND ` + mine, nil},
+		{&a.Overdue, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.sent_mac IS NOT NULL AND ` + dueBy + `< $2`, []any{now}},
+		{&a.Overdue, !platform, `SELECT n.id FROM notices n WHERE n.proposer = $1 AND ` + dueBy + `< $2
+			UNION SELECT n.id FROM notices n WHERE n.issuer = $1 AND ` + dueBy + `< $2`, []any{now}},
 	} {
 		if !c.seat {
 			continue
 		}
-		n, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM notices n WHERE `+c.sql, append([]any{by.Party}, c.args...)...)
+		n, err := db.Value[int64](ctx, r.DB, `SELECT count(*) FROM (SELECT 1 FROM (`+c.sql+fmt.Sprintf(`) AS each_one LIMIT %d) AS found`, Many), append([]any{by.Party}, c.args...)...)
 		if err != nil {
 			return a, err
 		}

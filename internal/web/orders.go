@@ -109,7 +109,7 @@ func (f orderFilter) room() notice.Filter {
 	out := notice.Filter{Kind: notes.NoticeKind(f.Kind), Platform: f.Platform, Cursor: f.Cursor}
 	switch f.Show {
 	case showDeciding:
-		out.Lives = []notice.Life{notice.Draft, notice.Proposed, notice.Approved, notice.Logged}
+		out.Lives = notice.Deciding()
 	case showOpen:
 		out.Lives = []notice.Life{notice.Open}
 		out.ByDueTime = true
@@ -159,7 +159,7 @@ func (s *Server) orders(w http.ResponseWriter, r *http.Request) error {
 	}
 	for i, show := range pg.shows() {
 		if show == showOverdue && aw.Overdue > 0 {
-			pg.Tabs[i].Count = p.Number(int64(aw.Overdue))
+			pg.Tabs[i].Count = upToMany(p, aw.Overdue)
 		}
 	}
 	return s.render(w, r, http.StatusOK, ordersView(pg))

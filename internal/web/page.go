@@ -167,7 +167,7 @@ func items(p *i18n.Printer, actor party.Actor, active string, w waits, places []
 		item := components.NavItem{Icon: pl.icon, Label: p.T("web.nav." + pl.key), Href: pl.href, Active: pl.key == active, Topic: pl.topic}
 		if pl.count != nil {
 			if n := pl.count(w); n > 0 {
-				item.Count, item.Hot = p.Number(int64(n)), pl.hot
+				item.Count, item.Hot = upToMany(p, n), pl.hot
 			}
 		}
 		out = append(out, item)

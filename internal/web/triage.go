@@ -294,6 +294,14 @@ func count(p *i18n.Printer, n int) string {
 	if n == 0 {
 		return ""
 	}
+	return upToMany(p, n)
+}
+
+// upToMany says a count that ends at casework.Many: "999+".
+func upToMany(p *i18n.Printer, n int) string {
+	if n >= casework.Many {
+		return p.Number(casework.Many-1) + "+"
+	}
 	return p.Number(int64(n))
 }
 
@@ -302,7 +310,7 @@ func count(p *i18n.Printer, n int) string {
 func (s *Server) queueTabs(p *i18n.Printer, by party.Actor, f queueFilter, counts casework.Counts) []components.Tab {
 	tab := func(queue, label string, n int) components.Tab {
 		return components.Tab{
-			Label: label, Count: p.Number(int64(n)), Active: f.Queue == queue,
+			Label: label, Count: upToMany(p, n), Active: f.Queue == queue,
 			Href: "/triage" + f.with(func(f *queueFilter) { f.Queue = queue }).query(),
 		}
 	}
