@@ -32,6 +32,7 @@ import (
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/tell"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -58,6 +59,7 @@ type App struct {
 	Outbox    *outbox.Outbox
 	Mail      *mail.Mail
 	Jobs      *job.Queue
+	Search    *search.Index
 	Report    *report.Room
 	Casework  *casework.Room
 	Notice    *notice.Room
@@ -209,14 +211,15 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Platforms: a.Platforms,
 		Contact: recipients, Jurisdiction: a.Config.Jurisdiction,
 	})
+	a.Search = search.New(a.Vault.MAC)
 	a.Casework = casework.New(casework.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Fetch: a.Fetch,
+		Search: a.Search, DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Fetch: a.Fetch,
 		Enqueue: func(ctx context.Context, tx *db.Tx, id casework.CaptureID) error {
 			return a.Jobs.Enqueue(ctx, tx, jobCapture, string(id))
 		},
 	})
 	a.Notice = notice.New(notice.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
+		Search: a.Search, DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
 		Announce: func(ctx context.Context, tx *db.Tx, to party.ID, m notice.Announcement) error {
 			return a.Tell.Announce(ctx, tx, to, m)
 		},
@@ -250,6 +253,32 @@ func (a *App) vouched(s feed.Subscription) feed.Subscription {
 		return do(ctx, tx, e)
 	}
 	return s
+}
+
+// reindex makes what was stored before there was a search be found, once, while
+// everything else works.
+func (a *App) reindex(ctx context.Context) error {
+	const atOnce = 50 // the writer is given back in between
+	err := a.Vault.Once("search-index", func() error {
+		for after, err := a.Casework.Reindex(ctx, "", atOnce); ; after, err = a.Casework.Reindex(ctx, after, atOnce) {
+			if err != nil {
+				return err
+			}
+			if after == "" {
+				break
+			}
+		}
+		for after, err := a.Notice.Reindex(ctx, "", atOnce); ; after, err = a.Notice.Reindex(ctx, after, atOnce) {
+			if err != nil || after == "" {
+				return err
+			}
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		// What is new is found; the rest after the next start.
+		a.Log.ErrorContext(ctx, "the index of what was there before is not complete", "error", err)
+	}
+	return nil
 }
 
 const jobCapture = "capture"
@@ -364,7 +393,7 @@ func (a *App) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "mail": a.Mail.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
-		"health": a.health.run, "cage": a.Cage.Run,
+		"search": a.reindex, "health": a.health.run, "cage": a.Cage.Run,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -127,6 +128,7 @@ type Deps struct {
 	Vault   *vault.Vault
 	Packs   *policy.Set
 	Reports *report.Room
+	Search  *search.Index // nil finds nothing
 	// Fetch goes out to capture pages; without it a requested capture fails
 	// with a reason, and evidence is uploaded.
 	Fetch *fetch.Client

@@ -104,7 +104,7 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.
 	if err := r.store(ctx, tx, &c, ls, now); err != nil {
 		return err
 	}
-	if err := addReport(ctx, tx, c, f, now); err != nil {
+	if err := r.addReport(ctx, tx, c, f, now); err != nil {
 		return err
 	}
 	c.Voices = 0
@@ -143,6 +143,9 @@ func (r *Room) store(ctx context.Context, tx *db.Tx, c *Case, ls []report.Locati
 	if err := addLocations(ctx, tx, c, ls, now); err != nil {
 		return err
 	}
+	if err := r.indexHead(ctx, tx, *c); err != nil {
+		return err
+	}
 	return r.settle(ctx, tx, c, now)
 }
 
@@ -157,7 +160,10 @@ func takeIn(c *Case, f report.Facts) {
 	c.urgent = c.urgent || life(f)
 }
 
-func addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
+func (r *Room) addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
+	if err := r.index(ctx, tx, c, string(f.ID), now, "", c.Ref, f.Ref); err != nil {
+		return err
+	}
 	return tx.Send(ctx, `INSERT INTO case_reports (report_id, case_id, channel, joined_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		f.ID, c.ID, string(f.Channel), db.Micros(now))
 }
@@ -194,7 +200,7 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 		takeIn(c, f)
 		if known == 0 {
 			c.ReportCount++
-			if err := addReport(ctx, tx, *c, f, now); err != nil {
+			if err := r.addReport(ctx, tx, *c, f, now); err != nil {
 				return nil, err
 			}
 			if err := markBurst(ctx, tx, c, now); err != nil {
@@ -207,9 +213,12 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 				return nil, err
 			}
 		}
-		n := c.news()
+		n, had := c.news(), c.Platform
 		n.Count = c.ReportCount
-		return n, addLocations(ctx, tx, c, ls, now)
+		if err := addLocations(ctx, tx, c, ls, now); err != nil || c.Platform == had {
+			return n, err
+		}
+		return n, r.indexHead(ctx, tx, *c)
 	})
 	if err != nil || c.State != Closed {
 		return err

@@ -223,6 +223,9 @@ func (r *Room) note(ctx context.Context, tx *db.Tx, c Case, by party.Actor, kind
 	if err != nil {
 		return err
 	}
+	if err := r.index(ctx, tx, c, id, now, text, c.Ref, c.Platform); err != nil {
+		return err
+	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO case_notes (id, case_id, kind, code, person_id, at, text_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, c.ID, kind, code, db.OrNull(by.Person), db.Micros(now), sealed)

@@ -59,9 +59,10 @@ func SchemaVersion(ctx context.Context, r Reader) (int64, error) {
 	return Value[int64](ctx, r, `SELECT max(version_id) FROM goose_db_version`)
 }
 
-// foreign reports whether a table belongs to something under the program.
+// foreign reports whether a table belongs to something under the program, or
+// follows another by triggers, as the index over words does.
 func foreign(name string) bool {
-	return strings.HasPrefix(name, "river_") || strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "sqlite_")
+	return strings.Contains(name, "_fts") || strings.HasPrefix(name, "river_") || strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "sqlite_")
 }
 
 // sorted puts tables after those they refer to, else by name.

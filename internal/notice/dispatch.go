@@ -195,6 +195,9 @@ func (r *Room) dispatch(ctx context.Context, tx *db.Tx, id ID) (bool, error) {
 	if _, err := tx.Exec(ctx, `UPDATE notices SET sent_mac = $2 WHERE id = $1`, id, n.sentMAC); err != nil {
 		return false, err
 	}
+	if err := r.index(ctx, tx, n); err != nil {
+		return false, err
+	}
 	if err := logDelivery(ctx, tx, n, DeliveryStep{Channel: "portal", Step: "sent", Result: "ok", At: now}); err != nil {
 		return false, err
 	}

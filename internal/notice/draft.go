@@ -53,6 +53,9 @@ func (r *Room) Draft(ctx context.Context, by party.Actor, in DraftInput) (Notice
 		if err := insert(ctx, tx, n); err != nil {
 			return err
 		}
+		if err := r.index(ctx, tx, n); err != nil {
+			return err
+		}
 		return r.storeDraft(ctx, tx, by, n, d, key, "notice.drafted", now)
 	})
 	return n, err

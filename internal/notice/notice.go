@@ -26,6 +26,7 @@ import (
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/vault"
 	"github.com/tangkal/tangkal/notes"
 )
@@ -214,6 +215,7 @@ type Deps struct {
 	Packs   *policy.Set
 	Reports *report.Room
 	Cases   *casework.Room
+	Search  *search.Index // nil finds nothing
 
 	// Log hears what the dispatcher could not do; nil is slog.Default.
 	Log *slog.Logger

@@ -116,15 +116,25 @@ func TestANumberIsFound(t *testing.T) {
 	for _, tt := range []struct{ q, path string }{
 		{c.Ref, "/cases/" + string(c.ID)},
 		{" " + c.Ref + " ", "/cases/" + string(c.ID)},
-		{c.Ref[len(c.Ref)-4:], "/triage"},
-		{"nothing", "/triage"},
+		{c.Ref[len(c.Ref)-4:], "/find"},
+		{"nothing", "/find"},
 	} {
 		if a := d.get(t, "/find?"+url.Values{"q": {tt.q}}.Encode()); a.status != http.StatusOK || a.url.Path != tt.path {
 			t.Errorf("%q leads to %s with %d, want %s", tt.q, a.url, a.status, tt.path)
 		}
 	}
 	// A platform does not learn that the case exists.
-	if a := at(t, x, "platform").get(t, "/find?q="+c.Ref); a.status != http.StatusNotFound {
-		t.Errorf("a platform gets %d", a.status)
+	path := "/cases/" + string(c.ID)
+	for _, q := range []string{c.Ref[len(c.Ref)-4:], "Ruangsuara", strings.ToLower(c.Ref)[:12]} {
+		if body := d.get(t, "/find?"+url.Values{"q": {q}}.Encode()).body; !strings.Contains(body, path) {
+			t.Errorf("%q does not find the case", q)
+		}
+	}
+	for _, who := range []string{"platform", "same-analyst"} {
+		for _, q := range []string{c.Ref, c.Ref[len(c.Ref)-4:], "ruangsuara"} {
+			if a := at(t, x, who).get(t, "/find?q="+q); a.status != http.StatusOK || strings.Contains(a.body, path) {
+				t.Errorf("%s, %q: %d, found", who, q, a.status)
+			}
+		}
 	}
 }
