@@ -39,7 +39,8 @@ func (a *App) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	main := logbook.Routed(mux)
+	main := a.overTLS(logbook.Routed(mux))
+	evidence = a.overTLS(evidence)
 	return logbook.Requests(a.Log, a.requestLog(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Host, u.Host) {
 			evidence.ServeHTTP(w, r)
@@ -47,6 +48,21 @@ func (a *App) Handler() (http.Handler, error) {
 		}
 		main.ServeHTTP(w, r)
 	})), nil
+}
+
+// tlsFor is how long a browser that was here once comes by TLS alone (RFC 6797):
+// a year. Other hosts of the domain are their owners' to decide about.
+const tlsFor = "max-age=31536000"
+
+// overTLS tells browsers to come by TLS alone, where that is the public address.
+func (a *App) overTLS(next http.Handler) http.Handler {
+	if !a.Config.secure() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", tlsFor)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // requestLog writes an event for each request, but for the demonstration's,

@@ -233,7 +233,7 @@ func (x *Index) terms(q Question) []db.Term {
 		return nil
 	}
 	if whole := numbers(strings.ToLower(strings.TrimSpace(q.Text))); len(whole) > 0 && len(asked) > 2 {
-		return append(x.scope(q), db.Term{Spellings: whole[:1]})
+		return append(x.scope(q), db.Term{Spellings: whole[:1], Prefix: true})
 	}
 	out := x.scope(q)
 	for i, w := range asked[:min(len(asked), maxTerms)] {

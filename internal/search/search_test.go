@@ -61,7 +61,7 @@ func TestWordsFindWhatTheyStandIn(t *testing.T) {
 			{"a", "case", "RUANG", []string{"c1"}}, // the beginning of the last word
 			{"a", "case", "ru", nil},               // too short for a beginning
 			{"a", "case", "test-ks-2026-01192", []string{"c1"}},
-			{"a", "case", "TEST-KS-2026-0119", nil}, // a number is whole
+			{"a", "case", "TEST-KS-2026-0119", []string{"c1"}}, // or its beginning
 			{"a", "case", "1192", []string{"c1"}},
 			{"a", "case", "0087", []string{"c2"}},
 			{"a", "case", "87", []string{"c2"}},
