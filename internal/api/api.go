@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -62,6 +63,7 @@ type Deps struct {
 // server is the API's handlers over the rooms.
 type server struct {
 	Deps
+	began  time.Time // what was reserved before is of a process that is gone
 	huma   huma.API
 	mux    *http.ServeMux
 	routes []route
@@ -86,7 +88,7 @@ func newServer(d Deps) *server {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &server{Deps: d, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection()}
+	s := &server{Deps: d, began: d.Clock.Now(), mux: http.NewServeMux(), cross: http.NewCrossOriginProtection()}
 	s.huma = humago.New(s.mux, s.config())
 	s.routes = s.table()
 	for _, r := range s.routes {

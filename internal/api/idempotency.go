@@ -23,6 +23,10 @@ import (
 const (
 	// keptFor is how long an answer is given again for the same key.
 	keptFor = 48 * time.Hour
+	// leaseFor is how long a reservation holds that nothing was written under: as
+	// long as a request may take. A node that begins on SQLite, where there is no
+	// other, frees what is left of the one before at once.
+	leaseFor = 2 * time.Minute
 	// maxKey is the length of a key in bytes.
 	maxKey = 255
 	// maxBuffered bounds a body that is held in memory to be digested: the
@@ -36,9 +40,11 @@ const (
 
 // once makes a write that carries an Idempotency-Key have one effect. The key
 // is reserved in a transaction of its own before anything happens, so that of
-// any number of simultaneous repeats one goes on. An answer of success is kept,
-// sealed, and given again; any other answer changed nothing, and the key is
-// free again.
+// any number of simultaneous repeats one goes on. The transaction that has the
+// effect says so at the reservation, and fails if another has it by now. An
+// answer of success is kept, sealed, and given again; any other answer changed
+// nothing, and the key is free again. After a kill a key without effect is free;
+// one whose effect is there and whose answer is lost says that.
 //
 // A report's key is not kept here: it is the report's own token, which makes
 // the same receipt without storing it (report.Submission.Token).
@@ -68,7 +74,13 @@ func (s *server) scope(r *http.Request) string {
 	return ""
 }
 
-// kept is what is stored of an answer. A status of 0 is a reservation.
+// What stands in the place of a status before there is an answer.
+const (
+	reserved = 0 // and nothing was written
+	effected = 1 // and something was written
+)
+
+// kept is what is stored of an answer.
 type kept struct {
 	digest []byte
 	status int
@@ -91,18 +103,20 @@ func (s *server) keyed(w http.ResponseWriter, r *http.Request, scope, key string
 		sum.Write(body) //nolint:errcheck // a hash never fails
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	mine, before, err := s.reserve(r.Context(), scope, key)
+	now := s.Clock.Now()
+	mine, before, err := s.reserve(r.Context(), scope, key, now)
 	if err != nil {
 		return err
 	}
 	if !mine {
 		return s.repeat(w, r, scope, key, before, sum, streamed)
 	}
-	// A panic on the way leaves the key taken: whether something happened is
-	// not known then.
 	rec := &recorder{header: w.Header(), status: http.StatusOK}
-	next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), digestKey{}, sum)))
-	if err := s.keep(context.WithoutCancel(r.Context()), scope, key, rec, sum.Sum(nil)); err != nil {
+	ctx := db.Riding(context.WithValue(r.Context(), digestKey{}, sum), func(ctx context.Context, tx *db.Tx) error {
+		return s.effect(ctx, tx, scope, key, now)
+	})
+	next.ServeHTTP(rec, r.WithContext(ctx))
+	if err := s.keep(context.WithoutCancel(r.Context()), scope, key, now, rec, sum.Sum(nil)); err != nil {
 		return err
 	}
 	w.WriteHeader(rec.status)
@@ -132,11 +146,14 @@ func digestOf(ctx context.Context) hash.Hash {
 }
 
 // reserve takes the key if nobody has it, else returns what is kept for it.
-func (s *server) reserve(ctx context.Context, scope, key string) (mine bool, before kept, err error) {
-	now := s.Clock.Now()
+func (s *server) reserve(ctx context.Context, scope, key string, now time.Time) (mine bool, before kept, err error) {
 	err = s.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE party_id = $1 AND key = $2 AND at < $3`,
 			scope, key, db.Micros(now.Add(-keptFor))); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE party_id = $1 AND key = $2 AND status = $3 AND at < $4`,
+			scope, key, reserved, db.Micros(s.held(now))); err != nil {
 			return err
 		}
 		n, err := tx.Exec(ctx, `
@@ -151,6 +168,32 @@ func (s *server) reserve(ctx context.Context, scope, key string) (mine bool, bef
 	return mine, before, err
 }
 
+// held is since when a reservation can be somebody's who still works.
+func (s *server) held(now time.Time) time.Time {
+	lease := now.Add(-leaseFor)
+	if s.DB.Dialect() == db.SQLite && s.began.After(lease) {
+		return s.began
+	}
+	return lease
+}
+
+// effect notes, in the transaction that writes, that the request had its
+// effect. One whose reservation another has by now writes nothing.
+func (s *server) effect(ctx context.Context, tx *db.Tx, scope, key string, at time.Time) error {
+	n, err := tx.Exec(ctx, `UPDATE idempotency_keys SET status = $4 WHERE party_id = $1 AND key = $2 AND at = $3 AND status IN (0, 1)`,
+		scope, key, db.Micros(at), effected)
+	if err == nil && n == 0 {
+		return busy()
+	}
+	return err
+}
+
+func busy() error {
+	f := fault.New(fault.Conflict, "api.idempotency-busy")
+	f.RetryAfter = time.Second
+	return f
+}
+
 func scanKept(row db.Row) (kept, error) {
 	var k kept
 	var header string
@@ -162,10 +205,11 @@ func scanKept(row db.Row) (kept, error) {
 
 // repeat answers a request whose key is taken.
 func (s *server) repeat(w http.ResponseWriter, r *http.Request, scope, key string, k kept, sum hash.Hash, streamed bool) error {
-	if k.status == 0 {
-		busy := fault.New(fault.Conflict, "api.idempotency-busy")
-		busy.RetryAfter = time.Second
-		return busy
+	switch {
+	case k.status == effected && k.at.Before(s.held(s.Clock.Now())):
+		return fault.New(fault.Conflict, "api.idempotency-lost")
+	case k.status == reserved || k.status == effected:
+		return busy()
 	}
 	if streamed {
 		if err := drain(r, sum); err != nil {
@@ -189,10 +233,10 @@ func (s *server) repeat(w http.ResponseWriter, r *http.Request, scope, key strin
 }
 
 // keep stores an answer of success, or frees the key.
-func (s *server) keep(ctx context.Context, scope, key string, rec *recorder, digest []byte) error {
+func (s *server) keep(ctx context.Context, scope, key string, at time.Time, rec *recorder, digest []byte) error {
 	return s.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if rec.status >= 300 {
-			_, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE party_id = $1 AND key = $2 AND status = 0`, scope, key)
+			_, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE party_id = $1 AND key = $2 AND at = $3 AND status IN (0, 1)`, scope, key, db.Micros(at))
 			return err
 		}
 		header := map[string]string{}
@@ -205,8 +249,8 @@ func (s *server) keep(ctx context.Context, scope, key string, rec *recorder, dig
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE idempotency_keys SET body_hash = $3, status = $4, headers = $5, body = $6 WHERE party_id = $1 AND key = $2`,
-			scope, key, digest, rec.status, string(raw), s.Vault.SealOwn(rec.body.Bytes(), about(scope, key)))
+		_, err = tx.Exec(ctx, `UPDATE idempotency_keys SET body_hash = $3, status = $4, headers = $5, body = $6 WHERE party_id = $1 AND key = $2 AND at = $7`,
+			scope, key, digest, rec.status, string(raw), s.Vault.SealOwn(rec.body.Bytes(), about(scope, key)), db.Micros(at))
 		return err
 	})
 }

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/fault"
 )
 
 func TestTwoHundredRepeatsHaveOneEffect(t *testing.T) {
@@ -50,6 +53,68 @@ func TestTwoHundredRepeatsHaveOneEffect(t *testing.T) {
 		check(t, err)
 		if plain != 0 {
 			t.Error("an answer with a secret is kept in plain")
+		}
+	})
+}
+
+// A server that was killed leaves reservations: one without effect is free at
+// once (on PostgreSQL, where another node may hold it, after its lease), one
+// whose effect is there is not carried out again.
+func TestAKeyReservedAtAKillIsFree(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		bima := h.people["bima"]
+		left := func(key string, status int, ago time.Duration) {
+			t.Helper()
+			check(t, d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (party_id, key, body_hash, status, headers, body, at) VALUES ($1, $2, $3, $4, '{}', $3, $5)`,
+					bima.actor.Party, key, []byte{}, status, db.Micros(h.Clock.Now().Add(-ago)))
+				return err
+			}))
+		}
+		body := map[string]any{"url": "https://hooks.tangkal.example/in"}
+		left("before-the-start", reserved, time.Second)
+		first := bima.do(t, "POST", "/webhooks", body, header("Idempotency-Key", "before-the-start"))
+		if d.Dialect() == db.SQLite {
+			first.want(t, 201, nil)
+		} else {
+			first.problem(t, 409, "api.idempotency-busy")
+		}
+		left("lease-over", reserved, leaseFor+time.Second)
+		bima.do(t, "POST", "/webhooks", body, header("Idempotency-Key", "lease-over")).want(t, 201, nil)
+		left("answer-lost", effected, leaseFor+time.Second)
+		bima.do(t, "POST", "/webhooks", body, header("Idempotency-Key", "answer-lost")).problem(t, 409, "api.idempotency-lost")
+		left("at-work", effected, 0)
+		bima.do(t, "POST", "/webhooks", body, header("Idempotency-Key", "at-work")).problem(t, 409, "api.idempotency-busy")
+	})
+}
+
+// Whoever lost their reservation meanwhile writes nothing.
+func TestAnEffectNeedsItsReservation(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		s := &server{Deps: Deps{DB: d, Clock: h.Clock}}
+		now := h.Clock.Now()
+		mine, _, err := s.reserve(t.Context(), "scope", "key", now)
+		if check(t, err); !mine {
+			t.Fatal("a free key is taken")
+		}
+		write := func(at time.Time) error {
+			ctx := db.Riding(t.Context(), func(ctx context.Context, tx *db.Tx) error { return s.effect(ctx, tx, "scope", "key", at) })
+			return d.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `INSERT INTO reference_numbers (series, year, last) VALUES ('XX', $1, 1)`, at.UnixMicro()%1000)
+				return err
+			})
+		}
+		if err := write(now.Add(-time.Minute)); !fault.Is(err, "api.idempotency-busy") {
+			t.Errorf("another's reservation: %v", err)
+		}
+		check(t, write(now))
+		if n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM reference_numbers WHERE series = 'XX'`); err != nil || n != 1 {
+			t.Errorf("%d effects, %v; want one", n, err)
+		}
+		if _, k, err := s.reserve(t.Context(), "scope", "key", now.Add(time.Second)); err != nil || k.status != effected {
+			t.Errorf("the reservation stands at %d, %v; want %d", k.status, err, effected)
 		}
 	})
 }

@@ -172,14 +172,30 @@ func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error)
 // is run again after a serialisation failure or deadlock, so it must not have
 // effects outside of tx; use AfterCommit for those.
 func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	first, _ := ctx.Value(riding{}).(func(context.Context, *Tx) error)
 	sealed := func(ctx context.Context, tx *Tx) error {
 		tx.sealer, tx.memory = d.sealer, &d.memory
+		if first != nil {
+			if err := first(ctx, tx); err != nil {
+				return err
+			}
+		}
 		return f(ctx, tx)
 	}
 	if d.pool != nil {
 		return pgWrite(ctx, d.pool, sealed)
 	}
 	return d.lite.write(ctx, sealed)
+}
+
+type riding struct{}
+
+// Riding returns a context under which every Write runs first before its own
+// work, in the same transaction: for what an edge must know to hold exactly if
+// anything was written, as that a request had its effect. An error of first
+// stops the Write.
+func Riding(ctx context.Context, first func(ctx context.Context, tx *Tx) error) context.Context {
+	return context.WithValue(ctx, riding{}, first)
 }
 
 // Dialect tells which database this is.
