@@ -124,7 +124,7 @@ func (s *server) deactivatePerson(ctx context.Context, in *ByID) (*struct{}, err
 type keyBody struct {
 	ID        string     `json:"id" doc:"First 16 hex digits of the public key's SHA-256"`
 	Method    string     `json:"method" doc:"browser-key, passkey or automation; packs say which suffice"`
-	PublicKey []byte     `json:"public_key" doc:"Ed25519, 32 bytes, base64"`
+	PublicKey []byte     `json:"public_key" doc:"Ed25519, 32 bytes; of a passkey SubjectPublicKeyInfo in DER (RFC 5280); base64"`
 	Label     string     `json:"label"`
 	CreatedAt time.Time  `json:"created_at"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`

@@ -80,7 +80,7 @@ func (a *Auth) began(ctx context.Context, id string, by Arrival) error {
 	})
 }
 
-// touch notes that the actor showed just now that they are there.
+// touchSession notes that the actor showed just now that they are there.
 func (a *Auth) touchSession(ctx context.Context, tx *db.Tx, by party.Actor, now time.Time) error {
 	s, err := db.One(ctx, tx, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND person_id = $2 AND ended_at IS NULL`, by.Session, by.Person)
 	if errors.Is(err, db.ErrAbsent) || err == nil && !hmac.Equal(s.mac, a.sessionMAC(s)) {
