@@ -116,7 +116,7 @@ func (e *estate) give(t *testing.T) {
 	e.things["organisation/people"] = map[string]string{"id": string(victim.Person)}
 	e.things["organisation/invitations"] = map[string]string{"id": invited.ID}
 	e.things["organisation/keys"] = map[string]string{"id": key.ID}
-	e.things["organisation/webhooks"] = map[string]string{"id": string(hook.ID)}
+	e.things["organisation/webhooks"] = map[string]string{"id": hook.ID}
 	e.things["policy"] = map[string]string{"code": "id"}
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)

@@ -59,9 +59,6 @@ func expand(templates ...string) (out []string) {
 	return out
 }
 
-// visit is a page that somebody opens.
-type visit struct{ who, path string }
-
 // infested is a server in which every text that anybody can write is hostile.
 type infested struct {
 	*orderHouse

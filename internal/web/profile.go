@@ -17,15 +17,15 @@ import (
 // keys they sign with.
 type ProfilePage struct {
 	components.ConsolePage
-	Email   string
-	Lang    string
-	Zone    string
-	Zones   []Option
-	Keys    []ProfileKey
-	Passkey PasskeyButton
+	Email    string
+	Lang     string
+	Zone     string
+	Zones    []Option
+	Keys     []ProfileKey
+	Passkey  PasskeyButton
 	Sessions []ProfileSession
-	Saved   string
-	Errors  []components.FieldError
+	Saved    string
+	Errors   []components.FieldError
 }
 
 func (pg ProfilePage) wrong(field string) string { return fieldError(pg.Errors, field) }
