@@ -113,8 +113,8 @@ func onSmallDisk(t *testing.T, size int64, spareFiles, spareAll string) (*exchan
 	return x, fmt.Sprintf("/proc/%d/root%s", cmd.Process.Pid, x.Config.Data)
 }
 
-// fill takes every free byte of the disk but so many.
-func fill(t *testing.T, disk string, but int64) (empty func()) {
+// fillDisk takes every free byte of the disk but so many.
+func fillDisk(t *testing.T, disk string, but int64) (empty func()) {
 	t.Helper()
 	name := filepath.Join(disk, "filler")
 	f, err := os.Create(name)
@@ -181,7 +181,7 @@ func TestDrillDiskFull(t *testing.T) {
 				t.Fatalf("round %d: a report is refused though there is space", i)
 			}
 		}
-		empty := fill(t, disk, int64(i%7)*100_000) // it ends at another place each time
+		empty := fillDisk(t, disk, int64(i%7)*100_000) // it ends at another place each time
 		for until := refused + 3; refused < until; {
 			report()
 		}
@@ -208,7 +208,7 @@ func TestDrillDiskFullKeepsSpaceForAnswers(t *testing.T) {
 	x, disk := onSmallDisk(t, 64<<20, "32MiB", "16MiB")
 	nobody, platform := clientOf(t, x, ""), clientOf(t, x, "platform")
 	_, body := aReport("https://ruangsuara.example/v/1")
-	fill(t, disk, 12<<20)
+	fillDisk(t, disk, 12<<20)
 	await(t, 200*time.Millisecond) // a look at the disk holds for a moment
 	for range 20 {
 		if r, err := nobody.ask(t.Context(), "POST", "/reports", json.RawMessage(body)); err != nil || r.status != http.StatusServiceUnavailable || !strings.Contains(string(r.body), "admit.disk") {
