@@ -22,6 +22,7 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/deliver"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/fetch"
 	"github.com/tangkal/tangkal/internal/job"
@@ -64,6 +65,7 @@ type App struct {
 	Casework  *casework.Room
 	Notice    *notice.Room
 	Tell      *tell.Teller
+	Duty      *duty.Rota
 
 	// Prelude, if set, runs while the server answers already and before anything
 	// else works: the demonstration makes its data in it.
@@ -189,6 +191,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
 	})
+	a.Duty = duty.New(a.DB, a.Feed, a.Clock)
 	if err := a.openMail(); err != nil {
 		return err
 	}
@@ -225,7 +228,7 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		},
 	})
 	a.Tell = tell.New(tell.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Mail: a.Mail, Notice: a.Notice,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Mail: a.Mail, Cases: a.Casework, Notice: a.Notice,
 		Instance: a.Config.InstanceName, BaseURL: a.Config.PublicURL,
 	})
 	if err := a.Notice.SealOldKeys(ctx); err != nil {
@@ -304,6 +307,8 @@ func (a *App) sweeps() []job.Sweep {
 			_, err := a.Casework.Sweep(ctx, a.Clock.Now(), 500)
 			return err
 		}},
+		{Name: "duty", Every: 10 * time.Second, Do: a.Tell.Calls},
+		{Name: "digests", Every: time.Minute, Do: a.Tell.Digests},
 		{Name: "captures", Every: time.Minute, Do: a.enqueueCaptures},
 		{Name: "tickets", Every: time.Hour, Do: func(ctx context.Context) error { return a.Toll.Sweep(ctx, a.DB) }},
 		{Name: "sessions", Every: time.Hour, Do: a.Auth.SweepSessions},

@@ -64,6 +64,14 @@ var weekdays = map[Lang][7]string{
 	EN: {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 }
 
+// Weekday returns the name of a day of the week: Senin.
+func (p *Printer) Weekday(d time.Weekday) string { return weekdays[p.lang][d] }
+
+// TimeOfDay returns minutes from midnight as a time of day: 08.00 or 08:00.
+func (p *Printer) TimeOfDay(minutes int) string {
+	return p.clock(time.Date(2000, 1, 1, 0, minutes, 0, 0, time.UTC), false)
+}
+
 // clock writes hours and minutes: a dot between them in Indonesian (Ejaan yang
 // Disempurnakan, time of day), a colon in English.
 func (p *Printer) clock(t time.Time, seconds bool) string {

@@ -114,6 +114,7 @@ func (s *show) choose(t *testing.T, a *app.App) {
 		{"case", "ratna", "/cases/" + string(cases[0].ID)},
 		{"hand-overs", "ratna", "/hand-overs"},
 		{"profile", "ratna", "/profile"},
+		{"waiting", "sari", "/waiting"},
 		{"orders", "bagus", "/orders"},
 		{"order", "bagus", "/orders/" + id},
 		{"print", "bagus", "/orders/" + id + "/print"},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
@@ -30,6 +31,7 @@ type Deps struct {
 	Clock    clock.Clock
 	Log      *slog.Logger
 	Mail     *mail.Mail
+	Cases    *casework.Room
 	Notice   *notice.Room
 	Instance string // name of this installation
 	BaseURL  string // of the pages, without a final slash
@@ -141,6 +143,7 @@ func (t *Teller) Subscriptions() []feed.Subscription {
 	return []feed.Subscription{
 		{Name: "mail-attempts", Kinds: []string{"mail.taken", "mail.returned", "mail.given-up"}, Do: t.attempted},
 		{Name: "mail-settled", Kinds: []string{"notice.received", "notice.withdrawn", "notice.closed"}, Do: t.reached},
+		{Name: "mail-urgent", Kinds: []string{"notice.proposed", "notice.approved", "notice.sent", "notice.overdue", "mail.returned", "mail.given-up"}, Do: t.urgent},
 	}
 }
 
@@ -161,6 +164,9 @@ func (t *Teller) attempted(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 		Notice: notice.ID(e.ObjectID), Channel: "mail", OK: state == mail.Taken, Final: state != mail.Taken, Result: string(state), At: e.At,
 	})
 }
+
+// noticeID is the notice that an entry is about.
+func noticeID(e feed.Entry) notice.ID { return notice.ID(e.ObjectID) }
 
 // reached ends the tasks about a notice that needs no letter any more.
 func (t *Teller) reached(ctx context.Context, tx *db.Tx, e feed.Entry) error {

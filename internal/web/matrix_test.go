@@ -26,6 +26,7 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web"
 	"github.com/tangkal/tangkal/notes"
@@ -60,6 +61,7 @@ func possess(t *testing.T) *estate {
 	n := h.sent(t, notes.RemovalOrder, "https://ruangsuara.example/v/84qe-90t")
 	h.receives(t, n.ID)
 	e.give(t)
+	e.things["waiting/letters"] = map[string]string{"id": e.letter(t, n)}
 	e.things["orders"] = map[string]string{"id": string(n.ID), "n": "1", "file": absent}
 	e.things["approvals"], e.things["inbox"] = e.things["orders"], e.things["orders"]
 	e.columns = append([]string{"nobody"}, e.strangers(t)...)
@@ -117,6 +119,10 @@ func (e *estate) give(t *testing.T) {
 	e.things["organisation/invitations"] = map[string]string{"id": invited.ID}
 	e.things["organisation/keys"] = map[string]string{"id": key.ID}
 	e.things["organisation/webhooks"] = map[string]string{"id": hook.ID}
+	must(t, e.App.Duty.Add(t.Context(), admin.Actor, duty.Plan{Role: party.Approver, Weekdays: []time.Weekday{time.Monday}, To: 60, Person: e.Cast(t, "approver").Person}))
+	shifts, err := duty.Of(t.Context(), e.App.DB, admin.Party)
+	must(t, err)
+	e.things["organisation/duty"] = map[string]string{"id": shifts[0].ID}
 	e.things["policy"] = map[string]string{"code": "id"}
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)

@@ -171,7 +171,7 @@ var lineLooks = map[string]struct {
 	"notice.served": {"printer", components.TonePlain}, "notice.deemed-proposed": {"scale", components.ToneAmber},
 	"notice.deemed": {"scale", components.ToneBlue}, "notice.withdrawn": {"undo-2", components.TonePlain},
 	"notice.quashed": {"gavel", components.ToneViolet}, "notice.closed": {"archive", components.TonePlain},
-	"mail.taken": {"mail-check", components.TonePlain}, "mail.returned": {"mail-x", components.ToneRed}, "mail.given-up": {"mail-x", components.ToneRed},
+	"notice.called": {"bell-ring", components.ToneAmber}, "mail.taken": {"mail-check", components.TonePlain}, "mail.returned": {"mail-x", components.ToneRed}, "mail.given-up": {"mail-x", components.ToneRed},
 	"notice.printed": {"printer", components.TonePlain}, "notice.file-opened": {"eye", components.TonePlain},
 }
 

@@ -132,7 +132,7 @@ func (s *Server) showOrganisation(w http.ResponseWriter, r *http.Request, status
 		return err
 	}
 	pg := OrganisationPage{
-		ConsolePage: c, Title: org.Name, Sub: p.T("admin.sub." + subOf(org.Kind)), Tabs: s.adminTabs(p, actor, 0),
+		ConsolePage: c, Title: org.Name, Sub: p.T("admin.sub." + subOf(org.Kind)), Tabs: s.adminTabs(p, actor, "people"),
 		Admin: auth.Seat(actor, auth.PartyAdmin), MayAdd: auth.Seat(actor, auth.PartyAdd), Was: url.Values{},
 	}
 	if err := s.fillPeople(ctx, &pg, actor); err != nil {
@@ -158,21 +158,22 @@ func subOf(k party.Kind) string {
 	}
 }
 
-// adminTabs are the sections of the organisation's pages.
-func (s *Server) adminTabs(p *i18n.Printer, actor party.Actor, active int) []components.Tab {
+// adminTabs are the sections of the organisation's pages; active is the key of
+// the one that is open.
+func (s *Server) adminTabs(p *i18n.Printer, actor party.Actor, active string) []components.Tab {
 	tabs := []components.Tab{
-		{Label: p.T("admin.people-and-integrations"), Href: "/organisation"},
-		{Label: p.T("web.nav.policy"), Href: "/policy"},
+		{Label: p.T("admin.people-and-integrations"), Href: "/organisation", Active: active == "people"},
+		{Label: p.T("admin.duty"), Href: "/organisation/duty", Active: active == "duty"},
+		{Label: p.T("web.nav.policy"), Href: "/policy", Active: active == "policy"},
 	}
 	if pack, ok := s.Packs.Current(actor.Jurisdiction, s.Clock.Now()); ok {
 		if n := len(pack.Unverified()); n > 0 {
-			tabs[1].Count = p.Number(int64(n))
+			tabs[2].Count = p.Number(int64(n))
 		}
 	}
 	if auth.Seat(actor, auth.PartyAdmin) {
-		tabs = append(tabs, components.Tab{Label: p.T("admin.record"), Href: "/organisation/record"})
+		tabs = append(tabs, components.Tab{Label: p.T("admin.record"), Href: "/organisation/record", Active: active == "record"})
 	}
-	tabs[active].Active = true
 	return tabs
 }
 

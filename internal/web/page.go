@@ -89,6 +89,7 @@ func signs(a party.Actor) bool {
 type waits struct {
 	triage, mine, opinions, handOvers int
 	approvals, issue, answers         int
+	all                               int // on the page of what waits
 }
 
 // forMe counts what waits for this very person: it stands in the page title.
@@ -109,18 +110,12 @@ func (w waits) where() string {
 // waiting counts what waits for the actor's party and person.
 func (s *Server) waiting(ctx context.Context, actor party.Actor) (waits, error) {
 	var w waits
-	if auth.Seat(actor, auth.CaseRead) {
-		c, err := s.Casework.Counts(ctx, actor)
-		if err != nil {
-			return w, err
-		}
-		w.triage, w.mine, w.opinions, w.handOvers = c.Waiting, c.Mine, c.Opinions, c.HandOvers
-	}
-	n, err := s.Notice.Awaiting(ctx, actor)
+	c, err := s.Tell.Count(ctx, actor)
 	if err != nil {
 		return w, err
 	}
-	w.approvals, w.issue, w.answers = n.Approve, n.Issue, n.Answer
+	w.triage, w.mine, w.opinions, w.handOvers = c.Cases.Waiting, c.Cases.Mine, c.Cases.Opinions, c.Cases.HandOvers
+	w.approvals, w.issue, w.answers, w.all = c.Notices.Approve, c.Notices.Issue, c.Notices.Answer, c.Total()
 	return w, nil
 }
 
@@ -154,6 +149,7 @@ func (s *Server) rail(p *i18n.Printer, actor party.Actor, active string, w waits
 		{"organisation", "settings-2", "/organisation", auth.PartyRead, nil, false, ""},
 		{"policy", "scale", "/policy", auth.PolicyRead, nil, false, ""},
 	}
+	work = append([]place{{"waiting", "bell-ring", "/waiting", auth.PolicyRead, func(w waits) int { return w.all }, true, ""}}, work...)
 	groups := []components.NavGroup{{Items: items(p, actor, active, w, work)}}
 	return append(groups, components.NavGroup{Title: p.T("web.nav.accountability"), Items: items(p, actor, active, w, own)})
 }

@@ -106,7 +106,7 @@ func (s *Server) policyPack(w http.ResponseWriter, r *http.Request) error {
 	}
 	pg := PolicyPage{
 		ConsolePage: c, Title: p.T("admin.policy.title", "Name", name), Sub: p.T("admin.policy.sub"),
-		Tabs: s.adminTabs(p, actorOf(r.Context()), 1), Digest: pack.Ref.Digest,
+		Tabs: s.adminTabs(p, actorOf(r.Context()), "policy"), Digest: pack.Ref.Digest,
 		Open: len(pack.Unverified()), OpenClauses: len(pack.UnverifiedClauses()),
 	}
 	for i := 0; i+4 <= len(pack.Ref.Digest); i += 4 {
@@ -244,7 +244,7 @@ func (s *Server) policyCompare(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.render(w, r, http.StatusOK, compareView(ComparePage{
-		ConsolePage: c, Title: title, Sub: p.T("admin.policy.compare.sub"), Tabs: s.adminTabs(p, actorOf(r.Context()), 1),
+		ConsolePage: c, Title: title, Sub: p.T("admin.policy.compare.sub"), Tabs: s.adminTabs(p, actorOf(r.Context()), "policy"),
 		Before: fmt.Sprintf("%s %d", before.Code, before.Version), After: fmt.Sprintf("%s %d", pack.Code, pack.Version),
 		Changes: policy.Diff(before, pack), Back: address(pack),
 	}))

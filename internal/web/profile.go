@@ -10,6 +10,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/tell"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
 
@@ -24,6 +25,9 @@ type ProfilePage struct {
 	Keys     []ProfileKey
 	Passkey  PasskeyButton
 	Sessions []ProfileSession
+	Mails    bool // letters are sent at all
+	Urgent   bool
+	Hours    []components.Choice
 	Saved    string
 	Errors   []components.FieldError
 }
@@ -109,6 +113,11 @@ func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
 		return ProfilePage{}, err
 	}
 	pg := ProfilePage{ConsolePage: c, Email: me.Email, Lang: me.Lang, Zone: me.Zone, Zones: zones(c.P, s.Clock.Now(), me.Zone)}
+	wish, err := tell.WishOf(ctx, s.DB, actor.Person)
+	if err != nil {
+		return pg, err
+	}
+	pg.Mails, pg.Urgent, pg.Hours = s.Mail.Enabled(), wish.Urgent, hours(c.P, wish.Daily)
 	for _, k := range keys {
 		pg.Keys = append(pg.Keys, ProfileKey{ID: string(k.ID), Label: k.Label, Method: c.P.T("public.profile.method." + string(k.Method)), At: k.CreatedAt, Revoked: k.RevokedAt})
 	}

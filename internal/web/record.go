@@ -46,7 +46,7 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pg := RecordPage{ConsolePage: c, Title: c.Party.Name, Sub: p.T("admin.record.sub"), Tabs: s.adminTabs(p, actor, 2)}
+	pg := RecordPage{ConsolePage: c, Title: c.Party.Name, Sub: p.T("admin.record.sub"), Tabs: s.adminTabs(p, actor, "record")}
 	for _, e := range entries {
 		who := names[e.Person]
 		switch {

@@ -17,15 +17,18 @@ import (
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
+	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/tell"
 	"github.com/tangkal/tangkal/internal/vault"
 	"github.com/tangkal/tangkal/internal/view"
 	"github.com/tangkal/tangkal/internal/web/static"
@@ -47,6 +50,9 @@ type Deps struct {
 	Report    *report.Room
 	Casework  *casework.Room
 	Notice    *notice.Room
+	Mail      *mail.Mail
+	Tell      *tell.Teller
+	Duty      *duty.Rota
 	Cage      *cage.Cage  // opens pictures from outside
 	Gate      *admit.Gate // nil lets everybody in
 	Toll      *admit.Toll // nil asks for nothing
