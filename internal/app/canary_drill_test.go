@@ -174,8 +174,10 @@ func TestDrillCanary(t *testing.T) {
 		came <- string(b)
 	}))
 	t.Cleanup(hook.Close)
-	admin, analyst := clientOf(t, x, "agency-admin"), clientOf(t, x, "analyst")
-	admin.must(t, "POST", "/webhooks", map[string]any{"url": hook.URL, "label": "drill", "events": []string{}}, nil)
+	analyst := clientOf(t, x, "analyst")
+	if _, _, err := x.App.Outbox.AddEndpoint(t.Context(), x.Cast(t, "agency-admin").Actor, hook.URL, "drill", nil); err != nil {
+		t.Fatal(err)
+	}
 	receipt := reportAll(t, x)
 	for !strings.Contains(<-came, "report.") { //nolint:revive // the body of the loop is its condition
 	}

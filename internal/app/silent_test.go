@@ -8,6 +8,8 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/notice"
 )
 
 // silence is a server whose clock stands on a Thursday morning in Jakarta.
@@ -109,11 +111,12 @@ func (s *story) deem(t *testing.T, now *clock.Manual) {
 	s.officer.want(t, 403, "POST", path+"/deemed", one, nil)         // one method
 	s.analyst.want(t, 403, "POST", path+"/deemed", evidence, nil)    // not the issuer
 	s.officer.must(t, "POST", path+"/deemed", evidence, nil)         // the first person
-	s.officer.want(t, 403, "POST", path+"/deemed/confirm", nil, nil) // who is not also the second
+	s.officer.want(t, 403, "POST", path+"/deemed/confirm", nil, nil) // no program confirms
+	s.confirms(t, s.officer, fault.Denied)                           // who is not also the second
 	if v := s.view(t, s.second); v.Delivery == "deemed" || v.DueAt != nil {
 		t.Fatalf("%s, due %v on one person's word", v.Delivery, v.DueAt)
 	}
-	s.second.must(t, "POST", path+"/deemed/confirm", nil, nil)
+	s.confirms(t, s.second)
 	v := s.view(t, s.officer)
 	want := now.Now().Add(4 * time.Hour)
 	if v.Delivery != "deemed" || v.Deadline != "running" || v.DueAt == nil || !v.DueAt.Equal(want) {
@@ -139,10 +142,20 @@ func TestSilentPlatformIsNeverDeemedServedInEurope(t *testing.T) {
 		if err != nil || r.status != 403 || !strings.Contains(string(r.body), "2021/784") {
 			t.Errorf("%d %v, want a refusal with the pack's sentence\n%s", r.status, err, r.body)
 		}
-		s.officer.want(t, 409, "POST", "/notices/"+s.id+"/deemed/confirm", nil, nil)
+		s.confirms(t, s.officer, fault.Conflict)
 		again := s.later(t, now, 365*24*time.Hour)
 		if again.steps() != v.steps() || again.Deadline != "unreceived" {
 			t.Errorf("a year later %s with %q, want no more than %q", again.Deadline, again.steps(), v.steps())
 		}
 	})
+}
+
+// confirms lets somebody who is there themselves, as no program can be, confirm
+// deemed service; refused is the kind of fault to expect, if any.
+func (s *story) confirms(t *testing.T, by *client, refused ...fault.Kind) {
+	t.Helper()
+	_, err := s.x.App.Notice.ConfirmDeemed(t.Context(), by.Actor, notice.ID(s.id))
+	if (err == nil) != (len(refused) == 0) || err != nil && fault.Of(err) != refused[0] {
+		t.Fatalf("confirm: %v, want %v", err, refused)
+	}
 }
