@@ -105,7 +105,7 @@ func (p Progress) add(n int64) {
 func encode(row []any) ([]byte, error) {
 	for i, v := range row {
 		if b, ok := v.([]byte); ok {
-			row[i] = blob{b}
+			row[i] = blob{append([]byte{}, b...)} // SQLite gives no bytes as nil; they are not an absent value
 		}
 	}
 	raw, err := json.Marshal(row)
@@ -140,7 +140,7 @@ func decode(line []byte) ([]any, error) {
 			if err := json.Unmarshal(raw, &b); err != nil {
 				return nil, err
 			}
-			row[i] = b.B
+			row[i] = append([]byte{}, b.B...)
 		}
 	}
 	return row, nil
