@@ -21,7 +21,7 @@ func TestPagesAreConfined(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https://evidence.example; " +
-			"media-src https://evidence.example; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
+			"media-src https://evidence.example; font-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; " +
 			"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tangkal",
 		"X-Content-Type-Options":     "nosniff",
 		"Referrer-Policy":            "same-origin",

@@ -67,6 +67,7 @@ func possess(t *testing.T) *estate {
 	e.columns = append([]string{"nobody"}, e.strangers(t)...)
 	e.columns = append(e.columns, "other-platform", "same-analyst", "same-approver", "same-officer", "eu-analyst", "eu-approver", "eu-officer")
 	e.columns = append(e.columns, "platform", "officer", "second-officer", "approver", "second-analyst", "analyst", "agency-admin", "reviewer")
+	settle(t, h)
 	return e
 }
 

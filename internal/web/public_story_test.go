@@ -616,6 +616,14 @@ func TestWithoutItsDatabaseThePageSaysSo(t *testing.T) {
 	t.Parallel()
 	x := exchangetest.Start(t)
 	browser := x.As(t, "analyst").Browser
+	comes(t, x, "the start of the job queue", func() bool {
+		// Whose first start the database must not miss.
+		resp, err := http.Get(x.URL + "/readyz") //nolint:noctx // of this test's own server
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err == nil && resp.StatusCode == http.StatusOK
+	})
 	x.App.DB.Close()
 	resp, err := browser.Get(x.URL + "/triage?lang=id")
 	if err != nil {

@@ -184,13 +184,16 @@ var chance = regexp.MustCompile(`tgk_[0-9a-z]+|TEST-[A-Z]+-[0-9-]+|[0-9a-f]{8}(-
 func shapes(s dbtest.State) map[string]map[string][]string {
 	out := map[string]map[string][]string{}
 	for table, rows := range s {
+		if strings.HasPrefix(table, "search_docs_fts") {
+			continue // how the words lie there
+		}
 		out[table] = map[string][]string{"rows": {strconv.Itoa(len(rows))}}
 		for _, row := range rows {
 			for column, value := range row {
 				switch {
 				case strings.HasPrefix(value, "X'"):
 					value = "bytes"
-				case column == "took_ms" || column == "next_at" || column == "attempts" || column == "last_error" || column == "fence" || column == "last":
+				case column == "took_ms" || column == "next_at" || column == "attempts" || column == "last_error" || column == "fence" || column == "last" || column == "words":
 					value = ""
 				default:
 					value = chance.ReplaceAllString(value, "…")
