@@ -26,6 +26,9 @@ var (
 const (
 	maxScans      = 256 // of one file; common progressive files have 10
 	maxComponents = 4
+	// How often all blocks, and those of the components wanted, may be gone over.
+	// The ten scans of common files go over a component six times at most.
+	maxPasses, maxWantedPasses = 4, 20
 )
 
 // A Header is what is known of a picture before its pixels.
@@ -49,6 +52,7 @@ type component struct {
 	dc               int32 // the last one
 
 	wanted bool
+	seen   bool // in a scan
 	sampler
 	coefs []int16 // of all blocks, in progressive files
 }
@@ -71,6 +75,7 @@ type Decoder struct {
 	adobe        int // colour transform of an Adobe segment; -1 without one
 	jfif         bool
 	scans        int
+	work         int // blocks that may yet be gone over
 	partial      bool
 
 	bits   bits
@@ -264,7 +269,7 @@ func (d *Decoder) Read(xs, ys []int32) (Planes, error) {
 	model := d.model()
 	for i := range d.header.Components {
 		c := &d.components[i]
-		c.wanted = i == 0 || model != luminance
+		c.wanted, c.seen = i == 0 || model != luminance, false
 		if c.wanted {
 			c.want(xs, ys, d.hMax, d.vMax)
 			if d.header.Progressive {
@@ -272,6 +277,7 @@ func (d *Decoder) Read(xs, ys []int32) (Planes, error) {
 			}
 		}
 	}
+	d.allot()
 	if err := d.readScans(); err != nil {
 		return Planes{}, err
 	}
@@ -284,14 +290,29 @@ func (d *Decoder) Read(xs, ys []int32) (Planes, error) {
 	return Planes{RGB: d.combine(model)}, nil
 }
 
-// readScans reads to the end of the picture. It is an error if no scan has
-// anything that is wanted.
+// allot sets how much work the scans may make: a run of a few bits can stand for
+// thousands of blocks, and a file have hundreds of scans of such runs. What a
+// file has in bytes may be gone over in any case.
+func (d *Decoder) allot() {
+	d.work = len(d.data)
+	for i := range d.header.Components {
+		c := &d.components[i]
+		d.work += maxPasses * c.wide * c.high
+		if c.wanted {
+			d.work += maxWantedPasses * c.wide * c.high
+		}
+	}
+}
+
+// readScans reads to the end of the picture, or to where the work ends. It is an
+// error if no scan has anything that is wanted; where one of several components
+// wanted has none, the picture is there in part.
 func (d *Decoder) readScans() error {
 	found := false
 	for {
 		marker, segment, ok := d.next()
 		switch {
-		case ok && marker == 0xda && d.scans < maxScans:
+		case ok && marker == 0xda && d.scans < maxScans && d.work >= 0:
 			d.scans++
 			read, err := d.scan(segment)
 			if err != nil {
@@ -304,12 +325,22 @@ func (d *Decoder) readScans() error {
 			continue
 		}
 		// The end, or what must not follow: no marker, a scan too many, a second frame.
-		d.partial = d.partial || marker != 0xd9
+		d.partial = d.partial || marker != 0xd9 || d.misses()
 		if !found {
 			return ErrDamaged
 		}
 		return nil
 	}
+}
+
+// misses reports whether a component wanted has no scan or cannot be made pixels.
+func (d *Decoder) misses() bool {
+	for i := range d.header.Components {
+		if c := &d.components[i]; c.wanted && (!c.seen || !d.quantKnown[c.quant]) {
+			return true
+		}
+	}
+	return false
 }
 
 // zeroed returns n zeros in s's memory, if it is enough.

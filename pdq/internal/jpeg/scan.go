@@ -54,8 +54,27 @@ func (d *Decoder) scan(s []byte) (bool, error) {
 			return false, nil
 		}
 	}
+	if d.work -= d.cost(&h); d.work < 0 {
+		d.partial = true
+		return false, nil
+	}
 	d.walk(&h, block)
+	for _, c := range h.components {
+		c.seen = true
+	}
 	return true, nil
+}
+
+// cost returns how many blocks a scan goes over.
+func (d *Decoder) cost(h *scanHeader) int {
+	if len(h.components) == 1 {
+		return h.components[0].realWide * h.components[0].realHigh
+	}
+	n := 0
+	for _, c := range h.components {
+		n += c.wide * c.high
+	}
+	return n
 }
 
 func (d *Decoder) scanHeader(s []byte) (h scanHeader, ok bool) {
