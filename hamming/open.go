@@ -18,6 +18,10 @@ import (
 // goroutine that begins at once (see Verify). The file may be replaced or
 // removed while the index is open, but not overwritten or cut.
 //
+// Of c, Workers and ScanOnly hold: with ScanOnly the tables of the file are not
+// used, nor written by later snapshots. Seed does not: the order of bits is
+// that of the index which was written.
+//
 // Errors: ErrCorrupt if the file is not a whole snapshot, and of the
 // filesystem. After either, build the index from its source.
 func Open(name string, c Config) (x *Index, mark uint64, err error) {
@@ -32,24 +36,38 @@ func Open(name string, c Config) (x *Index, mark uint64, err error) {
 
 // open makes an index of a mapped file.
 func open(f *file, c Config) (x *Index, mark uint64, err error) {
-	d, err := f.read()
+	x, segments, mark, err := f.index(c)
 	if err != nil {
 		return nil, 0, err
+	}
+	x.verified = make(chan struct{})
+	x.tasks.Go(func() { x.verifyFile(f, segments) })
+	return x, mark, nil
+}
+
+// index makes an index of f, and returns its segments with guards before them.
+func (f *file) index(c Config) (x *Index, segments []*segment, mark uint64, err error) {
+	d, err := f.read()
+	if err != nil {
+		return nil, nil, 0, err
 	}
 	x = newIndex(c)
 	p, ok := newPermutation(d.to)
 	if !ok {
-		return nil, 0, corrupt("the order of bits is no permutation")
+		return nil, nil, 0, corrupt("the order of bits is no permutation")
 	}
 	x.perm, x.next = p, d.next
-	segments, err := f.segments(d)
+	segments, err = f.segments(d)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
+	}
+	if c.ScanOnly {
+		for _, s := range segments {
+			s.table = nil // its pages are read once, to be verified, and never again
+		}
 	}
 	x.publish(append(segments, newSegment(x.next, firstTail))...)
-	x.verified = make(chan struct{})
-	x.tasks.Go(func() { x.verifyFile(f, segments) })
-	return x, d.mark, nil
+	return x, segments, d.mark, nil
 }
 
 // mapSnapshot maps the file of that name.
