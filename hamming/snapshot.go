@@ -116,7 +116,7 @@ func syncDirectory(name string) error {
 }
 
 func (s *Snapshot) write(to io.Writer, mark uint64) error {
-	w := &blockWriter{to: bufio.NewWriterSize(to, 1<<20)}
+	w := newBlockWriter(to)
 	w.write(magic[:])
 	w.align()
 	d := s.directory
@@ -140,6 +140,10 @@ type blockWriter struct {
 	sum  uint32 // of the block begun
 	sums []byte
 	err  error // the first
+}
+
+func newBlockWriter(to io.Writer) *blockWriter {
+	return &blockWriter{to: bufio.NewWriterSize(to, 1<<20)}
 }
 
 func (w *blockWriter) write(b []byte) {
