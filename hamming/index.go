@@ -3,6 +3,7 @@ package hamming
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -50,9 +51,11 @@ type Config struct {
 	Workers int
 	// ScanOnly has every search compare with every entry, without tables: it
 	// takes less than half of the memory, and longer from some thousand entries on.
+	// It holds for snapshots too, whether they were written with tables or not.
 	ScanOnly bool
 	// Seed decides how bits are spread over the tables. The zero seed, which is
-	// sensible, draws one at random; a fixed one is for measurements.
+	// sensible, draws one at random; a fixed one is for measurements. Open takes
+	// what was written instead.
 	Seed [32]byte
 }
 
@@ -90,8 +93,12 @@ func newIndex(c Config) *Index {
 
 // Build returns an index of n entries, at most 2^31-1, numbered 1 to n, at once:
 // the way to load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
-// number and is not found.
+// number and is not found. It panics, before it calls at, if n is below 0 or
+// above 2^31-1: what is more comes in by Add.
 func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
+	if n < 0 || n > maxEntries {
+		panic(fmt.Sprintf("hamming: Build of %d entries: there can be 0 to %d", n, maxEntries))
+	}
 	if n == 0 {
 		return New(c)
 	}
@@ -192,11 +199,14 @@ func (x *Index) Add(h Hash, in Sets) (ID, error) {
 }
 
 // Delete deletes an entry and reports whether it was there. Its number is not
-// given again.
+// given again. After Close, and once the snapshot was found corrupt, it changes
+// nothing and returns false, as where no entry has the number: Add and every
+// search return the error that tells the two apart.
 func (x *Index) Delete(id ID) bool { return x.change(id, 0) }
 
 // Assign puts an entry into exactly the given sets and reports whether the
-// entry was there. No sets are a deletion.
+// entry was there. No sets are a deletion. It is as Delete after Close and
+// once the snapshot was found corrupt: nothing changes, and false is returned.
 func (x *Index) Assign(id ID, in Sets) bool { return x.change(id, in) }
 
 func (x *Index) change(id ID, in Sets) bool {
@@ -242,7 +252,9 @@ func (v *view) find(id ID) (s *segment, i int, ok bool) {
 	return v.segments[k], i, ok
 }
 
-// Get returns an entry's hash and sets; ok is false if there is none.
+// Get returns an entry's hash and sets; ok is false if there is none, and also
+// after Close and once the snapshot was found corrupt, be it by this call: Add
+// and every search return the error that tells these apart.
 func (x *Index) Get(id ID) (h Hash, in Sets, ok bool) {
 	v := x.view.Load()
 	defer runtime.KeepAlive(v)
@@ -259,7 +271,8 @@ func (x *Index) Get(id ID) (h Hash, in Sets, ok bool) {
 	return x.perm.undo(s.words(i)), in, true
 }
 
-// Len returns the number of entries.
+// Len returns the number of entries; 0 after Close and once the snapshot was
+// found corrupt.
 func (x *Index) Len() (n int) {
 	for _, s := range x.view.Load().segments {
 		n += s.live()
@@ -286,8 +299,9 @@ func (x *Index) broken(err error) {
 	}
 }
 
-// Close ends the goroutines of the index and waits for them. Searches and
-// changes that begin later fail with ErrClosed; those on their way end well.
+// Close ends the goroutines of the index and waits for them. Searches, Add and
+// Snapshot fail with ErrClosed when they begin later, and Delete, Assign, Get
+// and Len find no entry; those on their way end well.
 func (x *Index) Close() {
 	x.mu.Lock()
 	if !x.closed {
