@@ -23,7 +23,7 @@ var halves = map[string]string{
 	"a dossier in a state of its own":    `UPDATE dossier_fates SET state = 'returned'`,
 	"a finding that its case forgot":     `UPDATE cases SET assessed = assessed + 1`,
 	"evidence that its case forgot":      `UPDATE cases SET captures = captures + 1`,
-	"evidence without its file":          `INSERT INTO captures SELECT 'x', case_id, location_id, source, status, reason, attempts, person_id, requested_at, captured_at, http_status FROM captures ORDER BY id LIMIT 1`,
+	"evidence without its file":          `INSERT INTO captures (id, case_id, location_id, source, status, reason, attempts, person_id, requested_at, captured_at, http_status) SELECT 'x', case_id, location_id, 'upload', 'done', '', 1, (SELECT min(id) FROM people), 1, 1, 0 FROM case_locations LIMIT 1`,
 	"a notice without its items":         `UPDATE notices SET item_count = 2`,
 	"a life beside its signatures":       `UPDATE notices SET life = 'draft'`,
 	"a decision that never left":         `UPDATE notices SET delivery = 'queued'`,
