@@ -15,7 +15,8 @@ import (
 )
 
 // DefaultMaxPixels is 100 million: more than cameras and scanners of the day
-// give, and some hundred megabytes of memory in the worst of the formats.
+// give. In the worst of the formats, PNG with 16 bits a sample, so many take 800
+// MB; [Hasher.Memory] tells of each file beforehand.
 const DefaultMaxPixels = 100 << 20
 
 // Decode hashes an encoded picture: JPEG, PNG, GIF (its first frame), WebP or
@@ -37,6 +38,9 @@ func (h *Hasher) Decode(data []byte) (Result, error) {
 	}
 	if !h.allows(c.Width, c.Height) {
 		return Result{}, &Error{Reason: TooLarge, Format: f.name}
+	}
+	if !f.holds(data, c.Width, c.Height) {
+		return Result{}, f.refuse(io.ErrUnexpectedEOF)
 	}
 	m, err := f.decode(data)
 	if err != nil {
@@ -87,18 +91,21 @@ func (h *Hasher) allows(width, height int) bool {
 
 // A format is one kind of file.
 type format struct {
-	name   string
-	magic  string // first bytes; "?" stands for any
+	name  string
+	magic string // first bytes; "?" stands for any
+	// bits returns the least that a pixel takes in the file, before compression by
+	// at most the given factor; nil where that is not known.
+	bits   func([]byte) (bits, factor int)
 	config func([]byte) (image.Config, error)
 	decode func([]byte) (image.Image, error)
 }
 
 var formats = []format{
-	{name: "jpeg", magic: "\xff\xd8"},
-	{"png", "\x89PNG\r\n\x1a\n", reading(png.DecodeConfig), reading(png.Decode)},
-	{"gif", "GIF8?a", reading(gif.DecodeConfig), reading(gif.Decode)},
-	{"webp", "RIFF????WEBPVP8", still(webp.DecodeConfig), still(webp.Decode)},
-	{"bmp", "BM", reading(bmp.DecodeConfig), reading(bmp.Decode)},
+	{name: "jpeg", magic: "\xff\xd8\xff"},
+	{"png", "\x89PNG\r\n\x1a\n", pngBits, reading(png.DecodeConfig), reading(png.Decode)},
+	{"gif", "GIF8?a", nil, reading(gif.DecodeConfig), reading(gif.Decode)},
+	{"webp", "RIFF????WEBPVP8", nil, still(webp.DecodeConfig), still(webp.Decode)},
+	{"bmp", "BM????????????", bmpBits, reading(bmp.DecodeConfig), reading(bmp.Decode)},
 }
 
 func reading[T any](read func(io.Reader) (T, error)) func([]byte) (T, error) {
@@ -141,5 +148,5 @@ func (f *format) matches(data []byte) bool {
 			return false
 		}
 	}
-	return true
+	return f.name != "bmp" || bmpHeader(data[len(f.magic):])
 }

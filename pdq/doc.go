@@ -49,9 +49,15 @@
 // # Untrusted files
 //
 // No input makes the package panic. The size in a file's header is checked
-// against [Hasher.MaxPixels] before memory is taken for pixels; a progressive
-// JPEG then takes 2 bytes a pixel, a PNG at most 8, a baseline JPEG of any size
-// less than two megabytes. A JPEG file that ends early or is damaged inside is
+// against [Hasher.MaxPixels] before memory is taken for pixels, and of PNG and
+// BMP against the file's length; [Hasher.Memory] tells beforehand what the pixels
+// will take. A baseline JPEG takes less than two megabytes, whatever its size. A
+// progressive one takes two bytes a pixel for each component that is read: 2 in
+// grey and YCbCr, 6 in RGB, 8 in CMYK and YCCK. PNG and BMP take 1 to 4 bytes a
+// pixel, PNG with 16 bits a sample up to 8 and interlaced PNG half as much again;
+// GIF takes 1, WebP up to 8. With [Hasher.FullResolution] a JPEG takes up to 7
+// bytes a pixel more. A JPEG file may go over its blocks about as often as common
+// encoders do; scans beyond that are not read. A JPEG file that ends early or is damaged inside is
 // hashed as far as it goes, and [Result.Partial] says so; whether such a hash is
 // kept is the caller's decision. A file of another format is refused whole.
 //

@@ -74,12 +74,15 @@ func (h *Hasher) Image(m image.Image) Result {
 }
 
 // RGB hashes packed pixels of three bytes: red, green, blue. Row y begins at
-// pix[y*stride].
+// pix[y*stride]; the stride is at least 3*width, and pix holds at least
+// (height-1)*stride+3*width bytes, or RGB panics.
 func (h *Hasher) RGB(pix []byte, stride, width, height int) Result {
 	return h.rows(width, height, packed(pix, stride, 3))
 }
 
-// Grey hashes packed pixels of one byte. Row y begins at pix[y*stride].
+// Grey hashes packed pixels of one byte. Row y begins at pix[y*stride]; the
+// stride is at least width, and pix holds at least (height-1)*stride+width bytes,
+// or Grey panics.
 func (h *Hasher) Grey(pix []byte, stride, width, height int) Result {
 	return h.rows(width, height, grey(pix, stride))
 }

@@ -84,6 +84,18 @@ type Decoder struct {
 	rgb    []byte
 }
 
+// Coefficients returns how many bytes Read takes for the coefficients of the
+// file that is open; none if it is not progressive.
+func (d *Decoder) Coefficients() int64 {
+	n := int64(0)
+	for i := range d.header.Components {
+		if c := &d.components[i]; d.header.Progressive && (i == 0 || d.model() != luminance) {
+			n += int64(c.wide) * int64(c.high) * 64 * 2
+		}
+	}
+	return n
+}
+
 // Partial reports whether the last file ended early or had faults inside.
 func (d *Decoder) Partial() bool { return d.partial }
 
