@@ -35,7 +35,7 @@ type hashCmd struct {
 	Type     []string  `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
 	Variants bool      `help:"The PDQ hashes of all eight orientations (with --json)."`
 	Full     bool      `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
-	Jobs     int       `help:"Files at a time; default: one a processor." placeholder:"N"`
+	Jobs     int       `help:"Files at a time, at most 1024; default: one a processor." placeholder:"N"`
 	JSON     bool      `name:"json" help:"One JSON object a line for each file."`
 }
 
@@ -59,13 +59,16 @@ func (hashCmd) Help() string {
 
 Prints a line for each hash: kind, hash, quality (of PDQ, 0 to 100; - for the others), path. PDQ is there for JPEG, PNG, GIF,
 WebP and BMP; a quality of 49 or less means that the hash says little and should not be used. Files come in the order
-of their names. Links are followed where they are named, and not below directories. Names with control characters are quoted;
-with --json, names that are not UTF-8 come also in Base64. What cannot be read is named on standard error, and the exit code is 1.`
+of their names. Links are followed where they are named, and not below directories. Names with characters that do not print, that are not UTF-8
+or begin with a quote are quoted; with --json, names that are not UTF-8 come also in Base64. What cannot be read is named on standard error, and the exit code is 1.`
 }
 
 // maxPicture is the largest file that is decoded; of larger ones only the exact
 // hashes are taken.
 const maxPicture = 256 << 20
+
+// maxJobs bounds the files that are read at a time; each holds some memory.
+const maxJobs = 1024
 
 // hashed is what one file gave.
 type hashed struct {
@@ -94,7 +97,10 @@ type hashedPDQ struct {
 // bounded, so that memory does not grow with their number.
 func (c *hashCmd) Run(sh *shell) error {
 	jobs := c.Jobs
-	if jobs <= 0 {
+	if jobs < 0 || jobs > maxJobs {
+		return usageError{fmt.Errorf("--jobs %d: give 1 to %d", jobs, maxJobs)}
+	}
+	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	type job struct {
@@ -102,7 +108,7 @@ func (c *hashCmd) Run(sh *shell) error {
 		done chan hashed
 	}
 	work, order := make(chan job), make(chan job, 64*jobs)
-	bar := quietMeter(sh)
+	bar, shared := quietMeter(sh), newBudget()
 	g, ctx := errgroup.WithContext(sh.ctx)
 	g.Go(func() error {
 		defer close(work)
@@ -121,7 +127,7 @@ func (c *hashCmd) Run(sh *shell) error {
 	})
 	for range jobs {
 		g.Go(func() error {
-			f := newFileHasher(c)
+			f := newFileHasher(c, shared)
 			for j := range work {
 				h := f.hash(ctx, j.path)
 				bar.add(h.Size)
@@ -166,21 +172,29 @@ func (c *hashCmd) walk(file func(path string) error) error {
 			}
 		}
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil || path == root && !d.IsDir() || d.Type().IsRegular():
-				if root != named {
-					path = named + strings.TrimPrefix(path, root)
-				}
-				return file(path)
-			default:
+			if err == nil && (path != root || d.IsDir()) && !d.Type().IsRegular() {
 				return nil
 			}
+			return file(beneath(named, root, path))
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// beneath returns the name of a path that was found below root, which was given
+// under another name.
+func beneath(named, root, path string) string {
+	if named == root {
+		return path
+	}
+	rel, err := filepath.Rel(root, path)
+	if err != nil || rel == "." {
+		return named
+	}
+	return strings.TrimRight(named, string(filepath.Separator)) + string(filepath.Separator) + rel
 }
 
 // print writes what a file gave.
@@ -212,9 +226,11 @@ func (c *hashCmd) print(sh *shell, h hashed) error {
 }
 
 // shown returns a path as one field of one line: quoted where it has characters
-// that would break the line or act on a terminal.
+// that would break the line, act on a terminal or hide what is there, and where
+// it looks as if it were quoted.
 func shown(path string) string {
-	if strings.ContainsFunc(path, unicode.IsControl) {
+	hides := func(r rune) bool { return !unicode.IsPrint(r) }
+	if strings.ContainsFunc(path, hides) || !utf8.ValidString(path) || strings.HasPrefix(path, `"`) {
 		return strconv.Quote(path)
 	}
 	return path
@@ -228,10 +244,12 @@ type fileHasher struct {
 	exact    map[string]hash.Hash
 	chunk    []byte
 	whole    bytes.Buffer
+	shared   *budget
 }
 
-func newFileHasher(c *hashCmd) *fileHasher {
+func newFileHasher(c *hashCmd, shared *budget) *fileHasher {
 	f := &fileHasher{
+		shared:  shared,
 		wantPDQ: slices.Contains(c.Type, "pdq"), variants: c.Variants,
 		exact: map[string]hash.Hash{}, chunk: make([]byte, 128<<10),
 	}
@@ -244,19 +262,49 @@ func newFileHasher(c *hashCmd) *fileHasher {
 	return f
 }
 
+// errNotRegular is of pipes, sockets and devices, which have no end.
+var errNotRegular = errors.New("not a regular file")
+
 // hash reads the file once. Of a picture the bytes are kept for the decoder.
 func (f *fileHasher) hash(ctx context.Context, path string) hashed {
 	h := hashed{Path: path}
-	file, err := os.Open(path)
-	if err != nil {
+	if err := f.fill(ctx, &h); err != nil {
 		h.Error = reason(err)
-		return h
+	}
+	return h
+}
+
+func (f *fileHasher) fill(ctx context.Context, h *hashed) error {
+	file, err := openToRead(h.Path)
+	if err != nil {
+		return err
 	}
 	defer file.Close() //nolint:errcheck // it was only read
-	picture, err := f.read(ctx, file, &h)
+	info, err := file.Stat()
 	if err != nil {
-		h.Error = reason(err)
-		return h
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errNotRegular
+	}
+	n, err := io.ReadFull(file, f.chunk)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	picture := f.wantPDQ && pdq.Format(f.chunk[:n]) != ""
+	room := int64(0)
+	if picture {
+		if size := max(info.Size(), int64(n)); size <= maxPicture {
+			room = size
+		}
+		release, err := take(ctx, f.shared.files, room)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := f.read(ctx, file, f.chunk[:n], room, h); err != nil {
+		return err
 	}
 	for name, to := range map[string]*string{"md5": &h.MD5, "sha1": &h.SHA1, "sha256": &h.SHA256} {
 		if sum, ok := f.exact[name]; ok {
@@ -264,54 +312,63 @@ func (f *fileHasher) hash(ctx context.Context, path string) hashed {
 		}
 	}
 	if picture {
-		f.perceptual(&h)
+		defer f.forget()
+		return f.perceptual(ctx, h, room)
 	}
-	return h
+	return nil
 }
 
-// read passes the file through the exact hashes, and reports whether it lies in
-// whole as a picture.
-func (f *fileHasher) read(ctx context.Context, file io.Reader, h *hashed) (picture bool, err error) {
+// read passes the file, of which the first part was read, through the exact
+// hashes, and keeps of it as much as there is room.
+func (f *fileHasher) read(ctx context.Context, file io.Reader, part []byte, room int64, h *hashed) error {
 	for _, sum := range f.exact {
 		sum.Reset()
 	}
 	f.whole.Reset()
-	if f.whole.Cap() > 32<<20 {
-		f.whole = bytes.Buffer{} // one large file must not stay
-	}
-	for first := true; ; first = false {
-		n, err := io.ReadFull(file, f.chunk)
-		part := f.chunk[:n]
-		if first {
-			picture = f.wantPDQ && pdq.Format(part) != ""
-		}
-		if h.Size += int64(n); picture && h.Size > maxPicture {
-			picture = false
-			h.Error = reason(&pdq.Error{Reason: pdq.TooLarge})
-		}
-		if picture {
+	f.whole.Grow(int(room))
+	for len(part) > 0 {
+		if h.Size += int64(len(part)); h.Size <= room {
 			f.whole.Write(part)
 		}
 		for _, sum := range f.exact {
 			sum.Write(part)
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return picture, nil
-		case err != nil:
-			return false, err
-		case ctx.Err() != nil:
-			return false, ctx.Err()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+		n, err := io.ReadFull(file, f.chunk)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		part = f.chunk[:n]
+	}
+	return nil
+}
+
+// forget lets go of what one large picture took.
+func (f *fileHasher) forget() {
+	if f.whole.Cap() > keptBudget {
+		f.whole = bytes.Buffer{}
 	}
 }
 
-// perceptual hashes the picture in whole.
-func (f *fileHasher) perceptual(h *hashed) {
+// perceptual hashes the picture in whole, when there is memory for its pixels.
+func (f *fileHasher) perceptual(ctx context.Context, h *hashed, room int64) error {
+	need := f.pdq.Memory(f.whole.Bytes())
+	if h.Size > room || need > pixelsBudget { // a file that grows has no end either
+		return &pdq.Error{Reason: pdq.TooLarge}
+	}
+	release, err := take(ctx, f.shared.pixels, need)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if need > keptBudget {
+		defer func() { f.pdq = pdq.Hasher{FullResolution: f.pdq.FullResolution} }()
+	}
 	r, err := f.pdq.Decode(f.whole.Bytes())
 	if err != nil {
-		h.Error = reason(err)
-		return
+		return err
 	}
 	h.PDQ = &hashedPDQ{
 		Hash: r.Hash, Quality: r.Quality, Usable: r.Usable(), Format: r.Format, Width: r.Width, Height: r.Height, Partial: r.Partial,
@@ -322,6 +379,7 @@ func (f *fileHasher) perceptual(h *hashed) {
 			h.PDQ.Variants[pdq.Orientation(o).String()] = v //nolint:gosec // 0 to 7
 		}
 	}
+	return nil
 }
 
 // reason says in the shell's language why a file gave no hash.

@@ -2,15 +2,20 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/png"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/tangkal/tangkal/pdq"
 	"github.com/tangkal/tangkal/pdq/synthetic"
@@ -93,9 +98,94 @@ func TestHashOfUnfriendlyNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	const md5 = "md5\t900150983cd24fb0d6963f7d28e17f72\t-\t"
-	s.wants(t, 0, []string{md5 + `"a\nb\x1b[31m.txt"`, md5 + "p\xe9.txt\n"}, "hash", "--type", "md5", ".")
+	s.wants(t, 0, []string{md5 + `"a\nb\x1b[31m.txt"`, md5 + `"p\xe9.txt"` + "\n"}, "hash", "--type", "md5", ".")
 	s.wants(t, 0, []string{`"path":"p\ufffd.txt","path_base64":"cOkudHh0"`}, "hash", "--json", "p\xe9.txt")
 	s.wants(t, 0, []string{"\tlink.jpg\n", "tangkal: link.jpg: The picture is damaged"}, "hash", "--type", "pdq", "link.jpg")
+}
+
+// What shows nothing or turns the order of letters is quoted, and so is what
+// looks quoted.
+func TestNamesAreShownAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"foto saya é.jpg": "foto saya é.jpg",
+		"gpj.\u202eexe":   `"gpj.\u202eexe"`,
+		"a\u200bb":        `"a\u200bb"`,
+		"p\xe9":           `"p\xe9"`,
+		`"a"`:             `"\"a\""`,
+	} {
+		if got := shown(path); got != want {
+			t.Errorf("%q is shown as %s, want %s", path, got, want)
+		}
+	}
+}
+
+// A link to a directory is followed wherever it leads, and what lies there is
+// called by the link's name.
+func TestHashOfLinksToDirectories(t *testing.T) {
+	t.Parallel()
+	s := open(t, map[string]string{"note.txt": "abc"})
+	if err := os.Mkdir(s.dir+"/sub", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"here": ".", "sub/up": "..", "whole": s.dir, "slash": "/"} {
+		if err := os.Symlink(to, s.dir+"/"+link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const md5 = "md5\t900150983cd24fb0d6963f7d28e17f72\t-\t"
+	for _, link := range []string{"here", "here/", "sub/up", "whole"} {
+		s.wants(t, 0, []string{md5 + strings.TrimSuffix(link, "/") + "/note.txt\n"}, "hash", "--type", "md5", link)
+	}
+	stop := errors.New("one is enough")
+	c := hashCmd{Paths: []rawPath{rawPath(s.dir + "/slash")}}
+	err := c.walk(func(path string) error {
+		if _, err := os.Lstat(path); err != nil || !strings.HasPrefix(path, s.dir+"/slash/") {
+			t.Errorf("%s: %v", path, err)
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Errorf("nothing is found at the root: %v", err)
+	}
+}
+
+func TestHashRefusesJobsWithoutBound(t *testing.T) {
+	t.Parallel()
+	s := open(t, map[string]string{"note.txt": "BM is a car"})
+	s.wants(t, exitUsage, []string{"--jobs 1025"}, "hash", "--jobs", "1025", "note.txt")
+	s.wants(t, exitUsage, []string{"--jobs -1"}, "hash", "--jobs=-1", "note.txt")
+	s.wants(t, 0, []string{"note.txt", "!pdq", "!damaged"}, "hash", "--jobs", "1024", "note.txt")
+}
+
+// Workers share the memory for files and pixels: one that finds none waits, and
+// what was taken is given back.
+func TestHashWaitsForMemory(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/a.jpg"
+	if err := os.WriteFile(file, synthetic.JPEG(640, 480), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, none := &hashCmd{Type: []string{"pdq"}}, semaphore.NewWeighted(1)
+	for name, shared := range map[string]*budget{
+		"files": {none, semaphore.NewWeighted(pixelsBudget)}, "pixels": {semaphore.NewWeighted(filesBudget), none},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if h := newFileHasher(c, shared).hash(ctx, file); h.PDQ != nil || h.Error != context.DeadlineExceeded.Error() {
+			t.Errorf("without memory for %s: %+v", name, h)
+		}
+		cancel()
+	}
+	shared := newBudget()
+	f := newFileHasher(c, shared)
+	for range 2 {
+		if h := f.hash(t.Context(), file); h.PDQ == nil {
+			t.Errorf("%+v", h)
+		}
+	}
+	if !shared.files.TryAcquire(filesBudget) || !shared.pixels.TryAcquire(pixelsBudget) {
+		t.Error("memory is not given back")
+	}
 }
 
 func TestBenchHash(t *testing.T) {
