@@ -380,7 +380,7 @@ func (w *infested) visits(id casework.ID, n notice.ID, invitation string) map[st
 		"agency-admin": {"/organisation", "/organisation/record", "/profile"},
 		"nobody":       {"/", "/report", "/receipt", "/invitation/" + invitation},
 	}
-	for _, p := range payloads[:len(payloads):len(payloads)] { // what an address says comes back on some pages
+	for _, p := range payloads { // what an address says comes back on some pages
 		q := url.QueryEscape(p)
 		v["analyst"] = append(v["analyst"], "/find?q="+q)
 		v["nobody"] = append(v["nobody"], "/"+url.PathEscape(p)+"?lang="+q+"&next="+q+"&said="+q)
