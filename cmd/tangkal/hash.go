@@ -33,7 +33,7 @@ import (
 type hashCmd struct {
 	Paths    []rawPath `arg:"" name:"path" help:"Files and directories; directories with all below them."`
 	Type     []string  `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
-	Variants bool      `help:"The PDQ hashes of all eight orientations (with --json)."`
+	Variants bool      `help:"The PDQ hashes of all eight orientations; needs --json."`
 	Full     bool      `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
 	Jobs     int       `help:"Files at a time, at most 1024; default: one a processor." placeholder:"N"`
 	JSON     bool      `name:"json" help:"One JSON object a line for each file."`
@@ -99,6 +99,9 @@ func (c *hashCmd) Run(sh *shell) error {
 	jobs := c.Jobs
 	if jobs < 0 || jobs > maxJobs {
 		return usageError{fmt.Errorf("--jobs %d: give 1 to %d", jobs, maxJobs)}
+	}
+	if c.Variants && !(c.JSON && slices.Contains(c.Type, "pdq")) {
+		return usageError{errors.New("--variants: the eight orientations are of PDQ, and only JSON has names for them: give --json too, and pdq among the types")}
 	}
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)

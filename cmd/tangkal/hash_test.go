@@ -158,6 +158,14 @@ func TestHashRefusesJobsWithoutBound(t *testing.T) {
 	s.wants(t, 0, []string{"note.txt", "!pdq", "!damaged"}, "hash", "--jobs", "1024", "note.txt")
 }
 
+func TestHashRefusesVariantsItWouldNotShow(t *testing.T) {
+	t.Parallel()
+	s := open(t, map[string]string{"note.txt": "BM is a car"})
+	s.wants(t, exitUsage, []string{"--variants", "--json"}, "hash", "--variants", "note.txt")
+	s.wants(t, exitUsage, []string{"--variants", "pdq"}, "hash", "--variants", "--json", "--type", "md5", "note.txt")
+	s.wants(t, 0, []string{"note.txt"}, "hash", "--variants", "--json", "note.txt")
+}
+
 // Workers share the memory for files and pixels: one that finds none waits, and
 // what was taken is given back.
 func TestHashWaitsForMemory(t *testing.T) {
@@ -193,4 +201,6 @@ func TestBenchHash(t *testing.T) {
 	s := open(t, nil)
 	s.wants(t, 0, []string{"pdq 512x512 pixels", "pdq 4000x3000 jpeg", "sha256 1 MiB", "median of 1 rounds"},
 		"bench", "hash", "--rounds", "1", "--each", "1ms")
+	s.wants(t, exitUsage, []string{"--rounds 0"}, "bench", "hash", "--rounds", "0")
+	s.wants(t, exitUsage, []string{"--each -1s"}, "bench", "search", "--each=-1s")
 }

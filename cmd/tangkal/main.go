@@ -37,7 +37,7 @@ type commands struct {
 	Check   checkCmd   `cmd:"" name:"check-config" help:"Look whether an exchange would start, and change nothing."`
 	Report  reportCmd  `cmd:"" help:"File a report from the shell."`
 	Hash    hashCmd    `cmd:"" help:"Hashes of pictures and files: PDQ, MD5, SHA-1, SHA-256."`
-	Bench   benchCmd   `cmd:"" help:"How fast this machine hashes."`
+	Bench   benchCmd   `cmd:"" help:"How fast this machine hashes and searches."`
 	Admin   adminCmd   `cmd:"" help:"Organisations, people, keys and sealed contacts."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's version."`
 	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the server runs."`
