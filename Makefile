@@ -34,7 +34,9 @@ drill: ## the long reliability drills, whole; its figures are the ones to quote
 	TMPDIR=$$(scripts/tmp) $(GO) test -count=1 -timeout 3h -v -run 'Drill|RandomWalks' ./...
 
 bench: ## the benchmarks that docs/performance.md quotes
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h ./...
+	TANGKAL_BENCH_ENTRIES=10000000 $(GO) test -run '^$$' -bench 'Ratio|Change|Large' -timeout 1h ./hamming
+	TANGKAL_SCALE=100 $(GO) test -run '^$$' -bench Directory -benchtime 1x ./cmd/tangkal
 
 bench-100m: ## 100 million hashes: 10 GB of memory, 9 GB of disk in TMPDIR
 	TANGKAL_BENCH_ENTRIES=100000000 $(GO) test -run '^$$' -bench '^BenchmarkLarge$$' -benchtime 1x -timeout 1h ./hamming
