@@ -155,6 +155,7 @@ func (g *Gate) Around(class Class, refuse func(http.ResponseWriter, *http.Reques
 // A Stat is how full a class is.
 type Stat struct {
 	Class   Class
+	Places  int   // requests that may be at work
 	Busy    int   // requests at work
 	Waiting int   // and in the queue
 	Refused int64 // since the start
@@ -165,7 +166,7 @@ func (g *Gate) Stats() []Stat {
 	out := make([]Stat, 0, len(g.pools))
 	for _, class := range Classes() {
 		p := g.pools[class]
-		out = append(out, Stat{class, len(p.places), int(p.waiting.Load()), p.refused.Load()})
+		out = append(out, Stat{class, p.Workers, len(p.places), int(p.waiting.Load()), p.refused.Load()})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // pressing are the acts that go on however many others come: platforms confirm
@@ -46,7 +47,7 @@ func (s *server) admitted(next http.Handler) http.Handler {
 	}
 	held := map[admit.Class]http.Handler{}
 	for _, class := range admit.Classes() {
-		held[class] = s.Gate.Around(class, s.refuse, next)
+		held[class] = logbook.Classed(string(class), s.Gate.Around(class, s.refuse, next))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := s.mux.Handler(r)

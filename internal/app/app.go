@@ -27,6 +27,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fetch"
 	"github.com/tangkal/tangkal/internal/job"
 	"github.com/tangkal/tangkal/internal/mail"
+	"github.com/tangkal/tangkal/internal/meter"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
@@ -66,6 +67,7 @@ type App struct {
 	Notice    *notice.Room
 	Tell      *tell.Teller
 	Duty      *duty.Rota
+	Meter     *meter.Meter // nil without Config.Metrics
 
 	// Prelude, if set, runs while the server answers already and before anything
 	// else works: the demonstration makes its data in it.
@@ -74,6 +76,7 @@ type App struct {
 	Around func(http.Handler) http.Handler
 
 	health   *health
+	metrics  net.Listener // nil without Config.Metrics
 	rows     *alteredRows
 	stopping chan struct{} // closed when the server begins to stop
 }
@@ -93,7 +96,7 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 			a.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.openData, a.openRules, a.openGround, a.openRooms} {
+	for _, step := range []func(context.Context) error{a.openData, a.openRules, a.openGround, a.openRooms, a.openMeter} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -104,6 +107,9 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 // Close ends the worker that waits, and closes the database after the writes in
 // flight.
 func (a *App) Close() {
+	if a.metrics != nil {
+		a.metrics.Close() //nolint:errcheck // closed by its server already, or nothing was served
+	}
 	if a.Cage != nil {
 		a.Cage.Close()
 	}
@@ -398,7 +404,7 @@ func (a *App) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"feed": a.Feed.Run, "relay": a.Feed.Relay, "outbox": a.Outbox.Run, "mail": a.Mail.Run, "notices": a.Notice.Run, "jobs": a.Jobs.Run,
-		"search": a.reindex, "health": a.health.run, "cage": a.Cage.Run,
+		"search": a.reindex, "health": a.health.run, "cage": a.Cage.Run, "metrics": a.serveMetrics,
 	} {
 		group.Go(func() error {
 			if err := run(ctx); err != nil {

@@ -58,6 +58,8 @@ type Config struct {
 	MailFrom         string `help:"Address that our mail comes from, as tangkal@tangkal.example." env:"TANGKAL_MAIL_FROM" placeholder:"ADDRESS"`
 	MailBounces      string `help:"Address that delivery reports come back to, with +TOKEN added to its local part. Default: that of --mail-from." env:"TANGKAL_MAIL_BOUNCES" placeholder:"ADDRESS"`
 
+	Metrics string `help:"Address on which Prometheus reads numbers (/metrics), as 127.0.0.1:9464: for the operator alone. Off unless given." env:"TANGKAL_METRICS" placeholder:"HOST:PORT"`
+
 	QuietRate float64 `help:"Public reports a second up to which no work and no wait is asked of whoever reports." default:"20" env:"TANGKAL_QUIET_RATE" placeholder:"NUMBER"`
 
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
@@ -136,6 +138,9 @@ func (c Config) Check() error {
 	}
 	if err := db.Check(c.DB); err != nil {
 		add("db %q: %w", redact(c.DB), err)
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && (err != nil || c.Metrics == c.Listen) {
+		add("metrics %q: want HOST:PORT of its own, as 127.0.0.1:9464", c.Metrics)
 	}
 	if !(c.QuietRate > 0) {
 		add("quiet-rate %v: want a number above 0", c.QuietRate)
@@ -249,6 +254,7 @@ func (c Config) Settings() []Setting {
 		{"mail-from", c.MailFrom},
 		{"mail-bounces", c.MailBounces},
 		{"quiet-rate", strconv.FormatFloat(c.QuietRate, 'f', -1, 64)},
+		{"metrics", c.Metrics},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }

@@ -68,8 +68,12 @@ func (a *App) overTLS(next http.Handler) http.Handler {
 // requestLog writes an event for each request, but for the demonstration's,
 // which would hide what it prints.
 func (a *App) requestLog() logbook.Options {
+	o := logbook.Options{Level: slog.LevelInfo}
 	if a.Config.Demo {
-		return logbook.Options{Level: slog.LevelDebug}
+		o.Level = slog.LevelDebug
 	}
-	return logbook.Options{Level: slog.LevelInfo}
+	if a.Meter != nil {
+		o.Watch = append(o.Watch, a.Meter.Watch)
+	}
+	return o
 }

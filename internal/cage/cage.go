@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/cage/picture"
@@ -78,6 +79,8 @@ type Cage struct {
 	status Status         // of the last worker that started; guarded by mu
 	closed bool           // guarded by mu
 	wg     sync.WaitGroup // goroutines that start the spare
+
+	given, refused, failed atomic.Int64
 }
 
 // A Status says how well files are caged.
@@ -224,7 +227,29 @@ func (c *Cage) refill(ctx context.Context) {
 // Invalid, with a reason of package picture. That the worker broke off, was too
 // slow or took too much memory is Unavailable, as is a full queue.
 func (c *Cage) Strip(ctx context.Context, size int64, content io.Reader) (picture.Picture, error) {
-	return c.do(ctx, order{Op: Strip, Size: size}, content)
+	p, err := c.do(ctx, order{Op: Strip, Size: size}, content)
+	switch {
+	case err == nil:
+		c.given.Add(1)
+	case fault.Of(err) == fault.Invalid:
+		c.refused.Add(1)
+	default:
+		c.failed.Add(1)
+	}
+	return p, err
+}
+
+// A Load is how busy the workers are, and what came of their files since the
+// start.
+type Load struct {
+	Workers, Busy, Waiting int
+	Given, Refused, Failed int64 // pictures; files that are none; workers that broke off, or were not free
+}
+
+// Load returns how busy the workers are.
+func (c *Cage) Load() Load {
+	busy := len(c.slots)
+	return Load{c.Workers, busy, max(0, len(c.queue)-busy), c.given.Load(), c.refused.Load(), c.failed.Load()}
 }
 
 func (c *Cage) do(ctx context.Context, o order, content io.Reader) (picture.Picture, error) {

@@ -29,6 +29,7 @@ const Header = "Request-Id"
 type event struct {
 	ref   string
 	route string
+	class string
 	cause error
 }
 
@@ -43,14 +44,31 @@ func of(ctx context.Context) *event {
 type Options struct {
 	// Level is that of events about which there is nothing to do.
 	Level slog.Level
+	// Watch is told of each request, in this order.
+	Watch []Watch
 }
+
+// A Served is what is told of a request that was answered: nothing of it comes
+// from its sender but what the program itself has names for.
+type Served struct {
+	Ref    string        // the code of its event
+	Route  string        // pattern of the mux, "" where none fits
+	Class  string        // whose places it took, "" where none are kept
+	Status int           // of the answer; 500 after a panic
+	Took   time.Duration // until the handler returned
+	Left   bool          // its sender did not wait for the answer
+}
+
+// A Watch sees a request begin. It returns the context to serve it in, and what
+// is called once it was answered.
+type Watch func(ctx context.Context) (context.Context, func(Served))
 
 // Requests logs one event for each request that next has answered. A panic in
 // next is logged with its stack, and the connection is closed.
 func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := &event{ref: newRef()}
-		ctx := context.WithValue(r.Context(), key{}, e)
+		ctx, served := o.begin(context.WithValue(r.Context(), key{}, e))
 		begun := time.Now() //nolint:forbidigo // a duration of the machine
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set(Header, e.ref)
@@ -61,6 +79,7 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 				log.ErrorContext(ctx, "a handler panicked", "id", e.ref, "route", e.route, "panic", p, "stack", string(debug.Stack()))
 				rec.status = http.StatusInternalServerError
 			}
+			served(Served{e.ref, e.route, e.class, rec.code(), took, ctx.Err() != nil})
 			log.LogAttrs(ctx, o.level(e, rec.code(), ctx.Err() != nil), "request", e.attrs(r.Method, rec, took)...)
 			if p != nil {
 				panic(http.ErrAbortHandler)
@@ -68,6 +87,19 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})
+}
+
+// begin lets everybody who watches see a request begin.
+func (o Options) begin(ctx context.Context) (context.Context, func(Served)) {
+	done := make([]func(Served), len(o.Watch))
+	for i, w := range o.Watch {
+		ctx, done[i] = w(ctx)
+	}
+	return ctx, func(s Served) {
+		for _, f := range done {
+			f(s)
+		}
+	}
 }
 
 // level tells what the operator has to look at from what works as it should:
@@ -108,6 +140,16 @@ func Routed(mux *http.ServeMux) http.Handler {
 			e.route = pattern
 		}
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// Classed tells a request's event whose places it takes.
+func Classed(class string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e := of(r.Context()); e != nil {
+			e.class = class
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // pressing are the acts that go on however many others come: platforms confirm
@@ -34,5 +35,6 @@ func classOf(route Route) admit.Class {
 // admitted holds a route to the places of its class, before anybody is asked
 // who they are.
 func (s *Server) admitted(route Route, next http.Handler) http.Handler {
-	return s.Gate.Around(classOf(route), s.fail, next)
+	class := classOf(route)
+	return logbook.Classed(string(class), s.Gate.Around(class, s.fail, next))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // WaitPage stands between a form and its receipt while very many report: what
@@ -74,7 +75,7 @@ func (s *Server) toReport(w http.ResponseWriter, r *http.Request) error {
 // inLane gives who waited for their turn a place of their own: however many
 // come at the front, the lane goes on.
 func (s *Server) inLane(route Route, next http.Handler) http.Handler {
-	crowd, lane := s.admitted(route, next), s.Gate.Around(admit.Lane, s.fail, next)
+	crowd, lane := s.admitted(route, next), logbook.Classed(string(admit.Lane), s.Gate.Around(admit.Lane, s.fail, next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.Toll.Ripe(r.PathValue("ticket")) {
 			lane.ServeHTTP(w, r)
