@@ -36,6 +36,7 @@ import (
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/tell"
+	"github.com/tangkal/tangkal/internal/trace"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -67,7 +68,8 @@ type App struct {
 	Notice    *notice.Room
 	Tell      *tell.Teller
 	Duty      *duty.Rota
-	Meter     *meter.Meter // nil without Config.Metrics
+	Meter     *meter.Meter  // nil without Config.Metrics
+	Trace     *trace.Tracer // nil without Config.Traces
 
 	// Prelude, if set, runs while the server answers already and before anything
 	// else works: the demonstration makes its data in it.
@@ -96,7 +98,7 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 			a.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.openData, a.openRules, a.openGround, a.openRooms, a.openMeter} {
+	for _, step := range []func(context.Context) error{a.openTrace, a.openData, a.openRules, a.openGround, a.openRooms, a.openMeter} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -116,6 +118,7 @@ func (a *App) Close() {
 	if a.DB != nil {
 		a.DB.Close()
 	}
+	a.Trace.Close()
 }
 
 // openData opens what holds data: directory, database with its schema, vault.
@@ -126,6 +129,9 @@ func (a *App) openData(ctx context.Context) (err error) {
 	}
 	if a.DB, err = db.Open(ctx, c.DB); err != nil {
 		return err
+	}
+	if a.Trace != nil {
+		a.DB.Watch(a.Trace.Statement)
 	}
 	if _, err := a.DB.Migrate(ctx); err != nil {
 		return err
@@ -195,7 +201,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	a.Cage = cage.New(cage.Config{Worker: cage.Self(), Uncaged: c.Uncaged, Log: a.Log})
 	a.Outbox = outbox.New(outbox.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
-		Send: deliver.Webhook(a.Fetch.HTTP()), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
+		Send: a.tracedHook(deliver.Webhook(a.Fetch.HTTP())), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
 	})
 	a.Duty = duty.New(a.DB, a.Feed, a.Clock)
 	if err := a.openMail(); err != nil {
@@ -296,7 +302,9 @@ const jobCapture = "capture"
 func (a *App) works() []job.Work {
 	return []job.Work{{
 		Kind: jobCapture, Timeout: 3 * time.Minute, Attempts: 5,
-		Do: func(ctx context.Context, id string) error {
+		Do: func(ctx context.Context, id string) (err error) {
+			ctx, end := a.Trace.Begin(ctx, "job "+jobCapture)
+			defer func() { end(err != nil) }()
 			if err := a.Disk.Files(); err != nil {
 				return err // tried again later
 			}

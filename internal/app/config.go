@@ -22,6 +22,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/deliver"
 	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/trace"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -60,6 +61,9 @@ type Config struct {
 
 	Metrics string `help:"Address on which Prometheus reads numbers (/metrics), as 127.0.0.1:9464: for the operator alone. Off unless given." env:"TANGKAL_METRICS" placeholder:"HOST:PORT"`
 
+	Traces      string  `help:"Collector that takes OpenTelemetry traces (OTLP over HTTP), as http://127.0.0.1:4318. Off unless given." env:"TANGKAL_TRACES" placeholder:"URL"`
+	TracesShare float64 `help:"Share of requests and jobs that are traced, up to 1." default:"0.1" env:"TANGKAL_TRACES_SHARE" placeholder:"SHARE"`
+
 	QuietRate float64 `help:"Public reports a second up to which no work and no wait is asked of whoever reports." default:"20" env:"TANGKAL_QUIET_RATE" placeholder:"NUMBER"`
 
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
@@ -84,7 +88,7 @@ func (c *Config) complete() {
 		}
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	c.QuietRate = cmp.Or(c.QuietRate, 20)
+	c.QuietRate, c.TracesShare = cmp.Or(c.QuietRate, 20), cmp.Or(c.TracesShare, 0.1)
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
 	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)
 }
@@ -141,6 +145,14 @@ func (c Config) Check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && (err != nil || c.Metrics == c.Listen) {
 		add("metrics %q: want HOST:PORT of its own, as 127.0.0.1:9464", c.Metrics)
+	}
+	if c.Traces != "" {
+		if err := trace.CheckEndpoint(c.Traces); err != nil {
+			add("traces: %w", err) // not quoted: it may hold a secret
+		}
+	}
+	if !(c.TracesShare > 0 && c.TracesShare <= 1) {
+		add("traces-share %v: want a number above 0, up to 1", c.TracesShare)
 	}
 	if !(c.QuietRate > 0) {
 		add("quiet-rate %v: want a number above 0", c.QuietRate)
@@ -255,6 +267,8 @@ func (c Config) Settings() []Setting {
 		{"mail-bounces", c.MailBounces},
 		{"quiet-rate", strconv.FormatFloat(c.QuietRate, 'f', -1, 64)},
 		{"metrics", c.Metrics},
+		{"traces", c.Traces},
+		{"traces-share", strconv.FormatFloat(c.TracesShare, 'f', -1, 64)},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }

@@ -75,5 +75,8 @@ func (a *App) requestLog() logbook.Options {
 	if a.Meter != nil {
 		o.Watch = append(o.Watch, a.Meter.Watch)
 	}
+	if a.Trace != nil {
+		o.Watch = append(o.Watch, a.Trace.Watch)
+	}
 	return o
 }

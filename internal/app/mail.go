@@ -94,7 +94,7 @@ func (a *App) openMail() error {
 		return err
 	}
 	if ok {
-		d.Send = s.Mail()
+		d.Send = a.tracedMail(s.Mail())
 	}
 	a.Mail = mail.New(d)
 	return nil

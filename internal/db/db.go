@@ -46,6 +46,7 @@ type DB struct {
 	pool    *pgxpool.Pool // PostgreSQL only
 	sealer  *Sealer       // nil before SealWith
 	memory  sync.Map      // see Tx.Memory
+	watch   Watch         // nil before Watch
 }
 
 // A Row is what a scan function reads one row from.
@@ -80,6 +81,7 @@ type Tx struct {
 	pgx     pgx.Tx  // PostgreSQL only
 	sealer  *Sealer
 	memory  *sync.Map
+	watch   Watch
 	unsent  *pgx.Batch // PostgreSQL only; see Send
 	after   []func()
 }
@@ -161,20 +163,25 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Query runs one SELECT outside of a transaction.
 func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error) {
+	begun := d.watch.now()
 	if d.pool != nil {
-		return pgQuery(ctx, d.pool, query, args)
+		rows, err := pgQuery(ctx, d.pool, query, args)
+		return d.watch.rows(ctx, query, begun, rows, err)
 	}
-	return liteQuery(ctx, d.lite.readers, query, args)
+	rows, err := liteQuery(ctx, d.lite.readers, query, args)
+	return d.watch.rows(ctx, query, begun, rows, err)
 }
 
 // Write runs f in one transaction and returns after the commit is durable. An
 // error of f rolls everything back and is returned as it is. On PostgreSQL f
 // is run again after a serialisation failure or deadlock, so it must not have
 // effects outside of tx; use AfterCommit for those.
-func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) (err error) {
+	begun := d.watch.now()
+	defer func() { d.watch.ended(ctx, Transaction, begun, err) }()
 	first, _ := ctx.Value(riding{}).(func(context.Context, *Tx) error)
 	sealed := func(ctx context.Context, tx *Tx) error {
-		tx.sealer, tx.memory = d.sealer, &d.memory
+		tx.sealer, tx.memory, tx.watch = d.sealer, &d.memory, d.watch
 		if first != nil {
 			if err := first(ctx, tx); err != nil {
 				return err
@@ -220,17 +227,22 @@ func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
 // Query runs one SELECT inside the transaction. Its rows must be closed before
 // the next statement, which All, One and Value do.
 func (t *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
+	begun := t.watch.now()
 	if t.pgx != nil {
 		if err := t.flush(ctx); err != nil {
 			return nil, err
 		}
-		return pgQuery(ctx, t.pgx, query, args)
+		rows, err := pgQuery(ctx, t.pgx, query, args)
+		return t.watch.rows(ctx, query, begun, rows, err)
 	}
-	return liteQuery(context.WithoutCancel(ctx), t.sql, query, args)
+	rows, err := liteQuery(context.WithoutCancel(ctx), t.sql, query, args)
+	return t.watch.rows(ctx, query, begun, rows, err)
 }
 
 // Exec runs one statement and returns how many rows it changed.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	begun := t.watch.now()
+	defer func() { t.watch.ended(ctx, query, begun, err) }()
 	if t.pgx != nil {
 		if err := t.flush(ctx); err != nil {
 			return 0, err
