@@ -228,15 +228,20 @@ func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
 // the next statement, which All, One and Value do.
 func (t *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	begun := t.watch.now()
-	if t.pgx != nil {
-		if err := t.flush(ctx); err != nil {
-			return nil, err
-		}
-		rows, err := pgQuery(ctx, t.pgx, query, args)
-		return t.watch.rows(ctx, query, begun, rows, err)
-	}
-	rows, err := liteQuery(context.WithoutCancel(ctx), t.sql, query, args)
+	rows, err := t.query(ctx, query, args)
 	return t.watch.rows(ctx, query, begun, rows, err)
+}
+
+func (t *Tx) query(ctx context.Context, query string, args []any) (Rows, error) {
+	if t.pgx == nil {
+		return liteQuery(context.WithoutCancel(ctx), t.sql, query, args)
+	}
+	if t.unsent.Len() == 0 {
+		return pgQuery(ctx, t.pgx, query, args)
+	}
+	b := t.unsent
+	t.unsent = &pgx.Batch{}
+	return pgQueryAfter(ctx, t.pgx, b, query, args)
 }
 
 // Exec runs one statement and returns how many rows it changed.

@@ -73,6 +73,38 @@ type pgRows struct{ pgx.Rows }
 // Err returns what ended the rows, sorted.
 func (r pgRows) Err() error { return pgError(r.Rows.Err()) }
 
+// pgQueryAfter runs a query behind the statements of a batch, all with one
+// answer of the server. The first that fails is the error.
+func pgQueryAfter(ctx context.Context, tx pgx.Tx, b *pgx.Batch, query string, args []any) (Rows, error) {
+	before := b.Len()
+	b.Queue(query, args...)
+	answers := tx.SendBatch(ctx, b)
+	for range before {
+		if _, err := answers.Exec(); err != nil {
+			answers.Close() //nolint:errcheck // says the same again
+			return nil, pgError(err)
+		}
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		answers.Close() //nolint:errcheck // says the same again
+		return nil, pgError(err)
+	}
+	return rowsAfter{pgRows{rows}, answers}, nil
+}
+
+// rowsAfter are the rows of the last statement of a batch.
+type rowsAfter struct {
+	pgRows
+	of pgx.BatchResults
+}
+
+// Close ends the query and its batch.
+func (r rowsAfter) Close() {
+	r.pgRows.Close()
+	r.of.Close() //nolint:errcheck // an error of the rows stands in Err, one of the connection comes with the next statement
+}
+
 func pgWrite(ctx context.Context, pool *pgxpool.Pool, f func(context.Context, *Tx) error) error {
 	for try := 1; ; try++ {
 		err := pgOnce(ctx, pool, f)
