@@ -258,14 +258,17 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 // vouched narrows what leaves about notices to whom the room itself says that
 // they concern: an entry alone is no proof of that.
 func (a *App) vouched(s feed.Subscription) feed.Subscription {
-	do := s.Do
-	s.Do = func(ctx context.Context, tx *db.Tx, e feed.Entry) (err error) {
-		if e.Object == "notice" {
-			if e.Audience, err = a.Notice.Concerned(ctx, tx, e); err != nil {
-				return err
+	ahead := s.Ahead
+	s.Ahead = func(ctx context.Context, tx *db.Tx, all []feed.Entry) (feed.Do, error) {
+		do, err := ahead(ctx, tx, all)
+		return func(ctx context.Context, tx *db.Tx, e feed.Entry) (err error) {
+			if e.Object == "notice" {
+				if e.Audience, err = a.Notice.Concerned(ctx, tx, e); err != nil {
+					return err
+				}
 			}
-		}
-		return do(ctx, tx, e)
+			return do(ctx, tx, e)
+		}, err
 	}
 	return s
 }

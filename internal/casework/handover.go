@@ -155,7 +155,11 @@ type HandOverAnswer struct {
 func (r *Room) AcceptHandOver(ctx context.Context, by party.Actor, id HandOverID, a HandOverAnswer) (ID, error) {
 	var made ID
 	err := r.answerHandOver(ctx, by, id, a, func(ctx context.Context, tx *db.Tx, h HandedOn, sender *Case, now time.Time) (HandOverState, error) {
-		c, err := r.newCase(ctx, tx, h.To, now)
+		to, err := party.Get(ctx, tx, h.To)
+		if err != nil {
+			return "", err
+		}
+		c, err := r.newCase(ctx, tx, to, now)
 		if err != nil {
 			return "", err
 		}

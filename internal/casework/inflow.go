@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 )
 
 // OnReport is the subscription that makes cases of reports: a report joins the
@@ -22,26 +24,97 @@ import (
 // on one target thus fold into one case (threat-model T04).
 func (r *Room) OnReport() feed.Subscription {
 	return feed.Subscription{
-		Name: "casework", Kinds: []string{report.EventReceived, report.EventAdded},
-		Do: func(ctx context.Context, tx *db.Tx, e feed.Entry) error {
-			f, err := r.Reports.Facts(ctx, tx, report.ID(e.ObjectID))
-			if err != nil {
-				return fmt.Errorf("facts of report %s: %w", e.ObjectID, err)
-			}
-			return r.join(ctx, tx, f, e)
-		},
+		Name: "casework", Kinds: []string{report.EventReceived, report.EventAdded}, Ahead: r.inflow,
 	}
 }
 
-// join puts a report, or what was added to it, where it belongs.
-func (r *Room) join(ctx context.Context, tx *db.Tx, f report.Facts, e feed.Entry) error {
-	ls, err := r.Reports.Places(ctx, tx, f.Locations)
-	if err != nil {
-		return err
+// An inflow is what is known of the reports of one sequencing transaction. It
+// is read together, because most reports are of something new: of these nothing
+// more has to be asked.
+type inflow struct {
+	room   *Room
+	facts  map[report.ID]report.Facts
+	places map[report.LocationID]report.Location
+	orgs   map[party.ID]party.Party
+	joined map[report.ID]bool         // is part of a case
+	named  map[report.LocationID]bool // stands in a case, of whichever party
+}
+
+// inflow reads ahead.
+func (r *Room) inflow(ctx context.Context, tx *db.Tx, all []feed.Entry) (feed.Do, error) {
+	in := inflow{
+		room: r, places: map[report.LocationID]report.Location{}, orgs: map[party.ID]party.Party{},
+		joined: map[report.ID]bool{}, named: map[report.LocationID]bool{},
 	}
-	id, err := r.caseFor(ctx, tx, f)
-	if errors.Is(err, db.ErrAbsent) {
-		return r.open(ctx, tx, f, ls, e.At)
+	ids := make([]report.ID, len(all))
+	for i, e := range all {
+		ids[i] = report.ID(e.ObjectID)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	var err error
+	if in.facts, err = r.Reports.FactsOf(ctx, tx, ids); err != nil {
+		return nil, err
+	}
+	var at []report.LocationID
+	for _, f := range in.facts {
+		at = append(at, f.Locations...)
+		of := party.ID(f.Party)
+		if _, ok := in.orgs[of]; ok {
+			continue
+		}
+		if in.orgs[of], err = party.Get(ctx, tx, of); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(at)
+	at = slices.Compact(at)
+	ls, err := r.Reports.Places(ctx, tx, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range ls {
+		in.places[l.ID] = l
+	}
+	return in.do, errors.Join(
+		mark(ctx, tx, in.joined, ids, `SELECT report_id FROM case_reports WHERE report_id IN (%s)`),
+		mark(ctx, tx, in.named, at, `SELECT DISTINCT location_id FROM case_locations WHERE location_id IN (%s)`),
+	)
+}
+
+// mark notes which of the values a query finds.
+func mark[T comparable](ctx context.Context, tx *db.Tx, into map[T]bool, values []T, query string) error {
+	found, err := db.AllIn(ctx, tx, db.Scalar[T], func(in string) string { return fmt.Sprintf(query, in) }, values)
+	for _, v := range found {
+		into[v] = true
+	}
+	return err
+}
+
+// do puts a report, or what was added to it, where it belongs.
+func (in inflow) do(ctx context.Context, tx *db.Tx, e feed.Entry) error {
+	f, ok := in.facts[report.ID(e.ObjectID)]
+	if !ok {
+		return fmt.Errorf("facts of report %s: %w", e.ObjectID, fault.Hidden("report"))
+	}
+	var ls []report.Location
+	known := in.joined[f.ID]
+	for _, id := range f.Locations {
+		known = known || in.named[id]
+		if l, ok := in.places[id]; ok {
+			ls = append(ls, l)
+		}
+	}
+	in.joined[f.ID] = true
+	for _, id := range f.Locations {
+		in.named[id] = true // for the reports after it
+	}
+	if !known {
+		return in.room.open(ctx, tx, in.orgs[party.ID(f.Party)], f, ls, e.At)
+	}
+	id, err := in.room.caseFor(ctx, tx, f)
+	if errors.Is(err, db.ErrAbsent) { // it is another party's
+		return in.room.open(ctx, tx, in.orgs[party.ID(f.Party)], f, ls, e.At)
 	}
 	if err != nil {
 		return err
@@ -50,7 +123,7 @@ func (r *Room) join(ctx context.Context, tx *db.Tx, f report.Facts, e feed.Entry
 	if err != nil {
 		return err
 	}
-	return r.fold(ctx, tx, c, f, ls, e)
+	return in.room.fold(ctx, tx, c, f, ls, e)
 }
 
 // caseFor returns the case that a report belongs to: the one it is part of
@@ -93,9 +166,9 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 // life reports whether the reporter spoke of an attack to come.
 func life(f report.Facts) bool { return f.Category == report.Threat }
 
-// open makes a new case of a report.
-func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.Location, now time.Time) error {
-	c, err := r.newCase(ctx, tx, party.ID(f.Party), now)
+// open makes a new case of a report. It reads nothing.
+func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Facts, ls []report.Location, now time.Time) error {
+	c, err := r.newCase(ctx, tx, org, now)
 	if err != nil {
 		return err
 	}
@@ -104,29 +177,28 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.
 	if err := r.store(ctx, tx, &c, ls, now); err != nil {
 		return err
 	}
-	if err := r.addReport(ctx, tx, c, f, now); err != nil {
+	if err := r.Search.Add(ctx, tx, reportDoc(c, f, now)); err != nil {
 		return err
 	}
-	c.Voices = 0
-	if err := r.hear(ctx, tx, &c, f, now); err != nil {
+	if err := addReport(ctx, tx, c, f, now); err != nil {
+		return err
+	}
+	if err := hearFirst(ctx, tx, c, f, now); err != nil {
 		return err
 	}
 	// The same step as when a report joins a case: a reporter must not learn
 	// whether others reported before.
-	if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {
+	if err := r.Reports.FirstStepTx(ctx, tx, f.ID, report.Step{Kind: report.StepJoined, At: now}); err != nil {
 		return err
 	}
 	return r.record(ctx, tx, party.Actor{}, c, "case.opened", c.news(), now)
 }
 
 // newCase returns a case of a party, not stored yet.
-func (r *Room) newCase(ctx context.Context, tx *db.Tx, of party.ID, now time.Time) (Case, error) {
-	org, err := party.Get(ctx, tx, of)
-	if err != nil {
-		return Case{}, err
-	}
-	c := Case{ID: ID(db.NewID()), Party: of, State: Open, Jurisdiction: strings.ToLower(org.Jurisdiction), OpenedAt: now}
+func (r *Room) newCase(ctx context.Context, tx *db.Tx, of party.Party, now time.Time) (Case, error) {
+	c := Case{ID: ID(db.NewID()), Party: of.ID, State: Open, Jurisdiction: strings.ToLower(of.Jurisdiction), OpenedAt: now, Version: 1}
 	c.Deadline = now.Add(r.target(c, now))
+	var err error
 	if _, c.key, err = r.Vault.NewKey(); err != nil {
 		return c, err
 	}
@@ -134,19 +206,21 @@ func (r *Room) newCase(ctx context.Context, tx *db.Tx, of party.ID, now time.Tim
 	return c, err
 }
 
-// store inserts a new case with its locations.
+// store inserts a new case with its locations, each of them once.
 func (r *Room) store(ctx context.Context, tx *db.Tx, c *Case, ls []report.Location, now time.Time) error {
+	for i, l := range ls {
+		c.hold(l, i+1)
+	}
 	r.rank(c, now)
 	if err := insertCase(ctx, tx, *c); err != nil {
 		return err
 	}
-	if err := addLocations(ctx, tx, c, ls, now); err != nil {
-		return err
+	for i, l := range ls {
+		if err := tx.Send(ctx, insertLocation, c.ID, l.ID, i+1, l.Platform, string(l.Kind), db.Micros(now)); err != nil {
+			return err
+		}
 	}
-	if err := r.indexHead(ctx, tx, *c); err != nil {
-		return err
-	}
-	return r.settle(ctx, tx, c, now)
+	return r.Search.Add(ctx, tx, headDoc(*c))
 }
 
 func takeIn(c *Case, f report.Facts) {
@@ -160,10 +234,12 @@ func takeIn(c *Case, f report.Facts) {
 	c.urgent = c.urgent || life(f)
 }
 
-func (r *Room) addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
-	if err := r.index(ctx, tx, c, string(f.ID), now, "", c.Ref, f.Ref); err != nil {
-		return err
-	}
+// reportDoc makes a case found by the number of a report.
+func reportDoc(c Case, f report.Facts, now time.Time) search.Doc {
+	return doc(c, string(f.ID), now, "", c.Ref, f.Ref)
+}
+
+func addReport(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
 	return tx.Send(ctx, `INSERT INTO case_reports (report_id, case_id, channel, joined_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		f.ID, c.ID, string(f.Channel), db.Micros(now))
 }
@@ -200,7 +276,10 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 		takeIn(c, f)
 		if known == 0 {
 			c.ReportCount++
-			if err := r.addReport(ctx, tx, *c, f, now); err != nil {
+			if err := r.Search.Put(ctx, tx, reportDoc(*c, f, now)); err != nil {
+				return nil, err
+			}
+			if err := addReport(ctx, tx, *c, f, now); err != nil {
 				return nil, err
 			}
 			if err := markBurst(ctx, tx, c, now); err != nil {

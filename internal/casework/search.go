@@ -20,18 +20,24 @@ import (
 // indexHead makes a case found by its number, platform and kind, the last
 // in either language.
 func (r *Room) indexHead(ctx context.Context, tx *db.Tx, c Case) error {
+	return r.Search.Put(ctx, tx, headDoc(c))
+}
+
+func headDoc(c Case) search.Doc {
 	plain := []string{c.Ref, c.Platform}
 	for _, l := range i18n.Langs() {
 		plain = append(plain, i18n.For(l).T("case.kind."+cmp.Or(c.Kind, "none")))
 	}
-	return r.index(ctx, tx, c, "", c.OpenedAt, "", plain...)
+	return doc(c, "", c.OpenedAt, "", plain...)
 }
 
 // index makes a case found by one of its texts.
 func (r *Room) index(ctx context.Context, tx *db.Tx, c Case, part string, at time.Time, sealed string, plain ...string) error {
-	return r.Search.Put(ctx, tx, search.Doc{
-		Party: string(c.Party), Object: "case", ObjectID: string(c.ID), Part: part, Plain: plain, Sealed: sealed, At: at,
-	})
+	return r.Search.Put(ctx, tx, doc(c, part, at, sealed, plain...))
+}
+
+func doc(c Case, part string, at time.Time, sealed string, plain ...string) search.Doc {
+	return search.Doc{Party: string(c.Party), Object: "case", ObjectID: string(c.ID), Part: part, Plain: plain, Sealed: sealed, At: at}
 }
 
 // maxFound bounds a page of what is found.

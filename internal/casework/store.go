@@ -257,27 +257,33 @@ func (r *Room) ReportIDs(ctx context.Context, q db.Reader, id ID) ([]report.ID, 
 	return db.All(ctx, q, db.Scalar[report.ID], `SELECT report_id FROM case_reports WHERE case_id = $1 ORDER BY joined_at, report_id`, id)
 }
 
+const insertLocation = `
+	INSERT INTO case_locations (case_id, location_id, n, platform, kind, at) VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT DO NOTHING`
+
 // addLocations adds locations that the case does not have yet.
 func addLocations(ctx context.Context, tx *db.Tx, c *Case, ls []report.Location, now time.Time) error {
 	for _, l := range ls {
-		n, err := tx.Exec(ctx, `
-			INSERT INTO case_locations (case_id, location_id, n, platform, kind, at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT DO NOTHING`, c.ID, l.ID, c.Locations+1, l.Platform, string(l.Kind), db.Micros(now))
+		n, err := tx.Exec(ctx, insertLocation, c.ID, l.ID, c.Locations+1, l.Platform, string(l.Kind), db.Micros(now))
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			continue
-		}
-		if c.Locations == 0 {
-			c.Platform, c.Kind = l.Platform, string(l.Kind)
-		}
-		c.Locations++
-		if !slices.Contains(c.kinds, string(l.Kind)) {
-			c.kinds = append(c.kinds, string(l.Kind))
+		if n > 0 {
+			c.hold(l, c.Locations+1)
 		}
 	}
 	return nil
+}
+
+// hold counts the n-th location of a case, and names the case for the first.
+func (c *Case) hold(l report.Location, n int) {
+	if n == 1 {
+		c.Platform, c.Kind = l.Platform, string(l.Kind)
+	}
+	c.Locations = n
+	if !slices.Contains(c.kinds, string(l.Kind)) {
+		c.kinds = append(c.kinds, string(l.Kind))
+	}
 }
 
 // steps tells the reporters of a case what became of their reports.

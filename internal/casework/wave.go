@@ -39,10 +39,31 @@ func (s Slot) voices() int {
 	return s.fresh
 }
 
+// isKnown reports whether a report comes from a program or a partner, which are
+// known, and are a voice each time.
+func isKnown(f report.Facts) bool {
+	return f.Channel == report.Partner || f.Channel == report.Match || f.Channel == report.Watch
+}
+
+// hearFirst is hear for the report that opens a case: one voice.
+func hearFirst(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
+	if isKnown(f) {
+		return nil
+	}
+	slot, wording := db.Micros(now.Truncate(SlotOf)), f.Wording
+	if wording == nil {
+		wording = []byte{}
+	}
+	if err := tx.Send(ctx, `INSERT INTO case_wordings (case_id, wording, slot, n) VALUES ($1, $2, $3, 1)`, c.ID, wording, slot); err != nil {
+		return err
+	}
+	return tx.Send(ctx, `INSERT INTO case_slots (case_id, slot, reports, alike, fresh) VALUES ($1, $2, 1, 1, 1)`, c.ID, slot)
+}
+
 // hear counts a report among its slot, and adds to the case's voices what it
-// changes. Programs and partners are known, and are a voice each time.
+// changes.
 func (r *Room) hear(ctx context.Context, tx *db.Tx, c *Case, f report.Facts, now time.Time) error {
-	if f.Channel == report.Partner || f.Channel == report.Match || f.Channel == report.Watch {
+	if isKnown(f) {
 		c.Voices++
 		return nil
 	}

@@ -263,3 +263,37 @@ func TestAnUnreadableAudienceNamesItsEntry(t *testing.T) {
 		}
 	})
 }
+
+// A subscription that reads ahead sees every entry of its kinds once before any
+// of them has its turn, and its turns come in the order among the others'.
+func TestASubscriptionReadsAheadAndKeepsItsPlace(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		var told []string
+		tell := func(who string) feed.Do {
+			return func(_ context.Context, _ *db.Tx, e feed.Entry) error {
+				told = append(told, who+" "+e.Kind)
+				return nil
+			}
+		}
+		f := start(d, feed.Subscription{Name: "first", Do: tell("first")}, feed.Subscription{
+			Name: "ahead", Kinds: []string{"a.one", "a.three"},
+			Ahead: func(_ context.Context, _ *db.Tx, all []feed.Entry) (feed.Do, error) {
+				for _, e := range all {
+					told = append(told, "sees "+e.Kind)
+				}
+				return tell("ahead"), nil
+			},
+		})
+		now := time.Now()
+		for i, kind := range []string{"a.one", "a.two", "a.three"} {
+			record(t, d, f, feed.Event{Kind: kind, At: now.Add(time.Duration(i) * time.Second)})
+		}
+		if n, err := f.Drain(t.Context()); err != nil || n != 3 {
+			t.Fatalf("ordered %d (%v)", n, err)
+		}
+		want := []string{"sees a.one", "sees a.three", "first a.one", "ahead a.one", "first a.two", "first a.three", "ahead a.three"}
+		if !slices.Equal(told, want) {
+			t.Errorf("%q, want %q", told, want)
+		}
+	})
+}

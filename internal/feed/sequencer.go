@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,10 @@ import (
 )
 
 const (
-	// maxDrain bounds how many entries one sequencing transaction orders.
-	maxDrain = 256
+	// maxDrain bounds how many entries one sequencing transaction orders, and
+	// drainLite on SQLite, where yieldLite ends it before it has come further.
+	maxDrain  = 256
+	drainLite = 48
 	// pollEvery is the safety net under the wake-ups, which are hints.
 	pollEvery = time.Second
 	// yieldLite bounds how long one transaction orders on SQLite, whose one
@@ -35,8 +38,19 @@ const (
 type Subscription struct {
 	Name  string
 	Kinds []string // entry kinds; none means all
-	Do    func(ctx context.Context, tx *db.Tx, e Entry) error
+	Do    Do
+
+	// Ahead, if set, comes before Do. It is given the entries of one transaction
+	// in their order, those of Kinds, and reads together what is needed of them:
+	// a database that answers through a network is then asked some times a
+	// transaction, not some times an entry. What it returns is called in the
+	// place of Do, entry by entry and in between the other subscriptions; it has
+	// to mind what its own earlier calls have changed since.
+	Ahead func(ctx context.Context, tx *db.Tx, all []Entry) (Do, error)
 }
+
+// A Do does what follows from one entry.
+type Do func(ctx context.Context, tx *db.Tx, e Entry) error
 
 // A Feed records, orders and hands out entries.
 type Feed struct {
@@ -145,12 +159,16 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 		}
 		events, err := db.All(ctx, tx, scanPending, `
 			SELECT id, kind, object, object_id, ref, actor_party, actor_person, audience, data, at
-			FROM feed_pending ORDER BY at, id LIMIT $1`, limit)
+			FROM feed_pending ORDER BY at, id LIMIT $1`, atMost(tx.Dialect(), limit))
+		if err != nil {
+			return err
+		}
+		subs, err := f.lookAhead(ctx, tx, events)
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
-			if err := f.order(ctx, tx, &head, e); err != nil {
+			if err := f.order(ctx, tx, &head, e, subs); err != nil {
 				return fmt.Errorf("order entry %s (%s): %w", e.ID, e.Kind, err)
 			}
 			ordered++
@@ -178,8 +196,40 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 	return ordered, nil
 }
 
+func atMost(dialect db.Dialect, limit int) int {
+	if dialect == db.SQLite {
+		return min(limit, drainLite)
+	}
+	return limit
+}
+
+// lookAhead returns the subscriptions with what they do about these entries.
+func (f *Feed) lookAhead(ctx context.Context, tx *db.Tx, events []Entry) ([]Subscription, error) {
+	subs := slices.Clone(f.subs)
+	for i, s := range subs {
+		if s.Ahead == nil {
+			continue
+		}
+		var wanted []Entry
+		for _, e := range events {
+			if s.wants(e.Kind) {
+				wanted = append(wanted, e)
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		do, err := s.Ahead(ctx, tx, wanted)
+		if err != nil {
+			return nil, fmt.Errorf("%s reads ahead: %w", s.Name, err)
+		}
+		subs[i].Do = do
+	}
+	return subs, nil
+}
+
 // order gives e the next place and runs what follows from it.
-func (f *Feed) order(ctx context.Context, tx *db.Tx, head *head, e Entry) error {
+func (f *Feed) order(ctx context.Context, tx *db.Tx, head *head, e Entry, subs []Subscription) error {
 	head.seq++
 	e.Seq, e.SequencedAt = head.seq, f.clock.Now()
 	head.chain = chain(head.chain, e)
@@ -200,7 +250,7 @@ func (f *Feed) order(ctx context.Context, tx *db.Tx, head *head, e Entry) error 
 	if err := tx.Send(ctx, `DELETE FROM feed_pending WHERE id = $1`, e.ID); err != nil {
 		return err
 	}
-	for _, s := range f.subs {
+	for _, s := range subs {
 		if !s.wants(e.Kind) {
 			continue
 		}

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
@@ -65,7 +66,7 @@ func scanDelivery(row db.Row) (Delivery, error) {
 // Subscription makes deliveries of entries: one for each active endpoint of
 // each party in the audience that asked for the type.
 func (o *Outbox) Subscription() feed.Subscription {
-	return feed.Subscription{Name: "outbox", Do: o.onEntry}
+	return feed.Subscription{Name: "outbox", Ahead: o.ahead}
 }
 
 // administers reports whether entries about the noun are a party's own
@@ -79,19 +80,34 @@ func administers(noun string) bool {
 	}
 }
 
-func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry) error {
+// ahead reads the active endpoints of all who may hear of the entries. Whoever
+// an entry does not concern after all is in its audience no longer when its turn
+// comes.
+func (o *Outbox) ahead(ctx context.Context, tx *db.Tx, all []feed.Entry) (feed.Do, error) {
+	var parties []string
+	for _, e := range all {
+		parties = append(parties, e.Audience...)
+	}
+	slices.Sort(parties)
+	endpoints, err := db.AllIn(ctx, tx, scanEndpoint, func(in string) string {
+		return `SELECT ` + endpointColumns + ` FROM endpoints e WHERE party_id IN (` + in + `) AND active = TRUE`
+	}, slices.Compact(parties))
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]Endpoint{}
+	for _, e := range endpoints {
+		of[string(e.Party)] = append(of[string(e.Party)], e)
+	}
+	return func(ctx context.Context, tx *db.Tx, e feed.Entry) error { return o.onEntry(ctx, tx, e, of) }, nil
+}
+
+func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry, of map[string][]Endpoint) error {
 	if administers(e.Object) && e.Kind != testEvent {
 		return nil
 	}
 	for _, p := range e.Audience {
-		if p == feed.Everyone {
-			continue
-		}
-		endpoints, err := db.All(ctx, tx, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE party_id = $1 AND active = TRUE`, p)
-		if err != nil {
-			return err
-		}
-		for _, to := range endpoints {
+		for _, to := range of[p] {
 			if e.Kind == testEvent && e.ObjectID != to.ID || e.Kind != testEvent && !to.wants(e.Kind) {
 				continue
 			}

@@ -228,15 +228,13 @@ func (r *Room) sealUnknown(ctx context.Context, q db.Reader, fs []found) error {
 // their MACs, so that two reports of the same links cannot wait for each other.
 func (r *Room) storeLocations(ctx context.Context, tx *db.Tx, prepared []found, now time.Time) ([]Location, error) {
 	fs := slices.Clone(prepared) // a transaction may be tried again
-	if err := known(ctx, tx, fs); err != nil {
-		return nil, err
-	}
-	order := make([]*found, 0, len(fs))
-	for i := range fs {
-		if !fs[i].stored {
-			order = append(order, &fs[i])
+	missing := func(f *found) bool { return !f.stored }
+	if unsealed := func(f *found) bool { return !f.stored && f.sealed == nil }; len(those(fs, unsealed)) > 0 {
+		if err := known(ctx, tx, fs); err != nil {
+			return nil, err
 		}
 	}
+	order := those(fs, missing)
 	slices.SortFunc(order, func(a, b *found) int { return bytes.Compare(a.mac, b.mac) })
 	for _, f := range order {
 		if f.sealed == nil {
@@ -244,7 +242,15 @@ func (r *Room) storeLocations(ctx context.Context, tx *db.Tx, prepared []found, 
 				return nil, err
 			}
 		}
-		if err := insertLocation(ctx, tx, f, now); err != nil {
+		if err := tx.Send(ctx, `
+			INSERT INTO locations (id, mac, key, sealed, platform, kind, broad, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (mac) DO NOTHING`,
+			f.ID, f.mac, []byte(f.key), f.sealed, f.Platform, string(f.Kind), db.List(f.Broad), db.Micros(now)); err != nil {
+			return nil, err
+		}
+	}
+	if len(order) > 0 { // whoever was faster gave it its identifier
+		if err := known(ctx, tx, fs); err != nil {
 			return nil, err
 		}
 	}
@@ -255,17 +261,15 @@ func (r *Room) storeLocations(ctx context.Context, tx *db.Tx, prepared []found, 
 	return out, nil
 }
 
-// insertLocation stores f, or takes the identifier of whoever was faster.
-func insertLocation(ctx context.Context, tx *db.Tx, f *found, now time.Time) error {
-	n, err := tx.Exec(ctx, `
-		INSERT INTO locations (id, mac, key, sealed, platform, kind, broad, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (mac) DO NOTHING`,
-		f.ID, f.mac, []byte(f.key), f.sealed, f.Platform, string(f.Kind), db.List(f.Broad), db.Micros(now))
-	if err != nil || n == 1 {
-		return err
+// those are the locations that want something.
+func those(fs []found, want func(*found) bool) []*found {
+	var out []*found
+	for i := range fs {
+		if want(&fs[i]) {
+			out = append(out, &fs[i])
+		}
 	}
-	f.ID, err = db.Value[LocationID](ctx, tx, `SELECT id FROM locations WHERE mac = $1`, f.mac)
-	return err
+	return out
 }
 
 const locationColumns = `id, mac, key, sealed, platform, kind, broad`

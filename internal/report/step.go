@@ -90,6 +90,16 @@ func (s Step) Text(p *i18n.Printer) string {
 // but for StepAdded, each of which is the reporter's own act. An unknown kind
 // is an error of the caller's.
 func (r *Room) StepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step) error {
+	return r.stepTx(ctx, tx, reports, s, s.Kind == StepReceived) // nothing comes before it
+}
+
+// FirstStepTx is StepTx for a report to which this step has never been told. It
+// does not look for that.
+func (r *Room) FirstStepTx(ctx context.Context, tx *db.Tx, id ID, s Step) error {
+	return r.stepTx(ctx, tx, []ID{id}, s, true)
+}
+
+func (r *Room) stepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step, first bool) error {
 	if !slices.Contains(Steps(), s.Kind) {
 		return fmt.Errorf("step of reports: no kind %q", s.Kind)
 	}
@@ -103,15 +113,15 @@ func (r *Room) StepTx(ctx context.Context, tx *db.Tx, reports []ID, s Step) erro
 	if len(s.Args) == 0 {
 		args = []byte("{}")
 	}
-	if err := addStep(ctx, tx, slices.Compact(slices.Sorted(slices.Values(reports))), s, string(args)); err != nil {
+	if err := addStep(ctx, tx, slices.Compact(slices.Sorted(slices.Values(reports))), s, string(args), first); err != nil {
 		return fmt.Errorf("step %s of reports: %w", s.Kind, err)
 	}
 	return nil
 }
 
 // addStep adds a step to each report whose last one is another.
-func addStep(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string) error {
-	if s.Kind == StepReceived { // nothing comes before it
+func addStep(ctx context.Context, tx *db.Tx, reports []ID, s Step, args string, first bool) error {
+	if first {
 		return insertSteps(ctx, tx, reports, nil, s, args)
 	}
 	same, err := db.AllIn(ctx, tx, db.Scalar[ID], func(in string) string {

@@ -69,17 +69,60 @@ func oneByID(ctx context.Context, q db.Reader, id ID, lock string) (row, error) 
 }
 
 func loadFacts(ctx context.Context, q db.Reader, id ID) (Facts, error) {
-	found, err := byID(ctx, q, id)
+	all, err := factsOf(ctx, q, []ID{id})
 	if err != nil {
 		return Facts{}, err
 	}
-	f := found.Facts
-	if f.Locations, err = locationIDs(ctx, q, id); err != nil {
-		return Facts{}, err
+	f, ok := all[id]
+	if !ok {
+		return Facts{}, fault.Hidden("report")
 	}
-	files, _, err := fileTotals(ctx, q, id)
-	f.Files = files
-	return f, err
+	return f, nil
+}
+
+func factsOf(ctx context.Context, q db.Reader, ids []ID) (map[ID]Facts, error) {
+	out := make(map[ID]Facts, len(ids))
+	_, err := db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
+		var f Facts
+		err = row.Scan(&f.ID, &f.Party, &f.Ref, &f.Channel, &f.Category, &f.Lang, db.Time(&f.ReceivedAt))
+		out[f.ID] = f
+		return none, err
+	}, func(in string) string {
+		return `SELECT id, party_id, ref, channel, category, lang, received_at FROM reports WHERE id IN (` + in + `)`
+	}, ids)
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
+		var id ID
+		var at LocationID
+		var wording []byte
+		err = row.Scan(&id, &at, &wording)
+		f := out[id]
+		if len(f.Locations) == 0 {
+			f.Wording = wording
+		}
+		f.Locations = append(f.Locations, at)
+		out[id] = f
+		return none, err
+	}, func(in string) string {
+		return `SELECT report_id, location_id, wording FROM report_locations WHERE report_id IN (` + in + `) ORDER BY report_id, n`
+	}, ids)
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
+		var id ID
+		var n int
+		err = row.Scan(&id, &n)
+		f := out[id]
+		f.Files = n
+		out[id] = f
+		return none, err
+	}, func(in string) string {
+		return `SELECT report_id, count(*) FROM report_files WHERE report_id IN (` + in + `) GROUP BY report_id`
+	}, ids)
+	return out, err
 }
 
 func locationIDs(ctx context.Context, q db.Reader, id ID) ([]LocationID, error) {

@@ -251,21 +251,18 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 	}
 	receipt := Receipt{Code: code, ReportID: in.report}
 	wording := r.wordingOf(s.Description)
+	description := vault.Seal(in.key, []byte(s.Description), aad(in.report, "description"))
 	err = r.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		if receipt.Ref, err = reference.Next(ctx, tx, reference.Report, now); err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `
-			INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (receipt_mac) DO NOTHING`,
+		row := []any{
 			in.report, to.ID, receipt.Ref, r.receiptMAC(code), []byte(wrapped), s.Channel, s.Category, s.Lang,
-			vault.Seal(in.key, []byte(s.Description), aad(in.report, "description")), contact, contactFor, db.Micros(now))
-		if err != nil {
-			return err
+			description, contact, contactFor, db.Micros(now),
 		}
-		if n == 0 {
-			return errAgain
+		if err := insertReport(ctx, tx, row, token != nil); err != nil {
+			return err
 		}
 		if s.Spend != nil {
 			if err := s.Spend(ctx, tx); err != nil {
@@ -298,6 +295,22 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 	return receipt, nil
 }
 
+// insertReport stores the row of a report. One that may have come before, as the
+// same form sent twice, is looked at: errAgain.
+func insertReport(ctx context.Context, tx *db.Tx, row []any, again bool) error {
+	const insert = `
+		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	if !again { // its receipt is random
+		return tx.Send(ctx, insert, row...)
+	}
+	n, err := tx.Exec(ctx, insert+` ON CONFLICT (receipt_mac) DO NOTHING`, row...)
+	if err == nil && n == 0 {
+		return errAgain
+	}
+	return err
+}
+
 // attach adds locations, marked with a wording, and files to a report that has
 // so many of each, and returns how many of its locations are new.
 func (r *Room) attach(ctx context.Context, tx *db.Tx, in *intake, locations []found, wording []byte, hasLocations, hasFiles int, now time.Time) (int, error) {
@@ -305,10 +318,17 @@ func (r *Room) attach(ctx context.Context, tx *db.Tx, in *intake, locations []fo
 	if err != nil {
 		return 0, fmt.Errorf("store locations: %w", err)
 	}
+	const insert = `INSERT INTO report_locations (report_id, location_id, n, wording) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 	added := 0
 	for _, l := range stored {
-		n, err := tx.Exec(ctx, `INSERT INTO report_locations (report_id, location_id, n, wording) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-			in.report, l.ID, hasLocations+added, r.wordingAt(wording, l.ID))
+		if hasLocations == 0 { // each of them is new to it
+			if err := tx.Send(ctx, insert, in.report, l.ID, added, r.wordingAt(wording, l.ID)); err != nil {
+				return 0, err
+			}
+			added++
+			continue
+		}
+		n, err := tx.Exec(ctx, insert, in.report, l.ID, hasLocations+added, r.wordingAt(wording, l.ID))
 		if err != nil {
 			return 0, err
 		}

@@ -69,6 +69,17 @@ func (x *Index) Put(ctx context.Context, tx *db.Tx, d Doc) error {
 	if x == nil || d.Party == "" {
 		return nil
 	}
+	if err := tx.Send(ctx, `DELETE FROM search_docs WHERE object_id = $1 AND part = $2 AND party_id = $3`, d.ObjectID, d.Part, d.Party); err != nil {
+		return err
+	}
+	return x.Add(ctx, tx, d)
+}
+
+// Add is Put for a part that nothing was kept for.
+func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
+	if x == nil || d.Party == "" {
+		return nil
+	}
 	words := []string{party(d.Party), objectWord + d.Object}
 	for _, p := range d.Plain {
 		for _, w := range split(p) {
@@ -80,9 +91,6 @@ func (x *Index) Put(ctx context.Context, tx *db.Tx, d Doc) error {
 		words = append(words, x.sealed(d.Party, w))
 	}
 	words = unique(words)
-	if err := tx.Send(ctx, `DELETE FROM search_docs WHERE object_id = $1 AND part = $2 AND party_id = $3`, d.ObjectID, d.Part, d.Party); err != nil {
-		return err
-	}
 	return tx.Send(ctx, `INSERT INTO search_docs (id, party_id, object, object_id, part, words) VALUES ($1, $2, $3, $4, $5, $6)`,
 		x.next(d.At), d.Party, d.Object, d.ObjectID, d.Part, strings.Join(words, " "))
 }
