@@ -16,11 +16,12 @@ import (
 // fillAtOnce is how many rows of each table one transaction adds.
 const fillAtOnce = 20_000
 
-// fill multiplies one story that was told to its end: n cases with a report, a
-// location, a step and an entry of the feed each, three notices for ten cases,
-// one case in ten waiting, one notice in twenty-five open. The rows are copies
-// under numbers of their own, so lists, counts and searches meet what they would
-// after years; what is sealed in them opens only in the original.
+// fill multiplies one story that was told to its end: n cases with a report and
+// its steps, a location, an entry of the feed and what is searched each, three
+// notices for ten cases, one case in ten waiting, one notice in twenty-five open.
+// The rows are copies of what the rooms wrote, under numbers of their own, so
+// lists, counts and searches meet what they would after years; what is sealed in
+// them opens only in the original.
 func fill(tb testing.TB, x *exchangetest.Exchange, s *story, n int) {
 	tb.Helper()
 	d := x.App.DB
@@ -33,6 +34,7 @@ func fill(tb testing.TB, x *exchangetest.Exchange, s *story, n int) {
 		tb.Fatal(err)
 	}
 	of := map[string]string{"cases": s.caseID, "reports": report, "locations": location, "notices": s.id}
+	again := withoutWords(tb, d)
 	for from := 1; from <= n; from += fillAtOnce {
 		to := min(n, from+fillAtOnce-1)
 		if err := d.Write(tb.Context(), func(ctx context.Context, tx *db.Tx) error {
@@ -51,6 +53,7 @@ func fill(tb testing.TB, x *exchangetest.Exchange, s *story, n int) {
 		}
 	}
 	prove(tb, x, s)
+	again()
 	if err := d.Write(tb.Context(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE feed_head SET seq = (SELECT max(seq) FROM feed_entries)`); err != nil {
 			return err
@@ -92,6 +95,12 @@ var copies = []copied{
 		"priority": `(g.n * 37) % 101`, "opened_at": `t.opened_at ` + past, "deadline_at": `t.deadline_at ` + past, "version": `1`, "ranked_at": `t.ranked_at`,
 		"platform": `CASE WHEN g.n % 7 = 0 THEN 'kabarkita' ELSE t.platform END`, "holder": `CASE WHEN g.n % 50 = 0 THEN t.holder END`, "locked_until": `NULL`,
 	}},
+	{"case_slots", "case_id", "cases", 0, map[string]string{"case_id": `'fc-' || ` + number, "slot": `t.slot ` + past}},
+	{"case_wordings", "case_id", "cases", 0, map[string]string{"case_id": `'fc-' || ` + number, "slot": `t.slot ` + past}},
+	{"report_steps", "report_id", "reports", 0, map[string]string{"id": `t.id || '-' || ` + number, "report_id": `'fr-' || ` + number, "at": `t.at ` + past}},
+	{"search_docs", "object_id", "cases", 0, map[string]string{
+		"id": earlier, "object_id": `'fc-' || ` + number, "part": `CASE WHEN t.part = '' THEN '' ELSE 'fr-' || ` + number + ` END`, "words": words,
+	}},
 	{"case_locations", "case_id", "cases", 0, map[string]string{"case_id": `'fc-' || ` + number, "location_id": `'fl-' || ` + number}},
 	{"case_reports", "case_id", "cases", 0, map[string]string{"case_id": `'fc-' || ` + number, "report_id": `'fr-' || ` + number}},
 	{"feed_entries", "object_id", "cases", 0, map[string]string{
@@ -106,6 +115,37 @@ var copies = []copied{
 	{"notice_items", "notice_id", "notices", 3, map[string]string{
 		"notice_id": `'fn-' || ` + number, "location_id": `'fl-' || ` + number, "state": `CASE WHEN g.n % 25 = 0 OR g.n % 500 IN (1, 2) THEN 'pending' ELSE 'verified' END`,
 	}},
+	{"search_docs", "object_id", "notices", 3, map[string]string{"id": earlier, "object_id": `'fn-' || ` + number, "words": words}},
+}
+
+// What is searched of a copy: the words of the original, and its number in the
+// spellings under which internal/search keeps it, half a minute between two.
+const (
+	earlier = `t.id - g.n * 30000 * 4194304`
+	words   = `replace(t.words, 'qruangsuara', CASE WHEN g.n % 7 = 0 AND t.object = 'case' THEN 'qkabarkita' ELSE 'qruangsuara' END)
+		|| ' q2024 qtestks2024' || ` + number + ` || ' qtestlp2024' || ` + number + ` || ' qtestph2024' || ` + number + ` || ' q' || ` + number +
+		` || ' q' || substr(` + number + `, 2) || ' q' || substr(` + number + `, 3) || ' q' || substr(` + number + `, 4) || ' q' || substr(` + number + `, 5)
+		|| ' q' || substr(` + number + `, 6) || ' q' || substr(` + number + `, 7) || ' q' || substr(` + number + `, 8)`
+)
+
+// withoutWords drops PostgreSQL's index over words until the returned function
+// makes it again, all rows at once: what takes seconds so takes minutes one by one.
+func withoutWords(tb testing.TB, d *db.DB) (again func()) {
+	tb.Helper()
+	if d.Dialect() != db.Postgres {
+		return func() {}
+	}
+	made, err := db.Value[string](tb.Context(), d, `SELECT indexdef FROM pg_indexes WHERE indexname = 'search_docs_words'`)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	do := func(statement string) {
+		if _, err := d.Pool().Exec(tb.Context(), statement); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	do(`DROP INDEX search_docs_words`)
+	return func() { do(made) }
 }
 
 // make adds the copies with the numbers first to last.

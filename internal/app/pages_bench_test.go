@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tangkal/tangkal/internal/app"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/exchangetest"
@@ -27,28 +31,71 @@ func benchCases(b *testing.B) int {
 }
 
 // BenchmarkPages asks for each page and list, one after the other, among a
-// million cases. It reports the percentiles of each as the server's own time on
-// an otherwise idle instance, the client's included.
+// million cases. It reports the percentiles of each as its asker sees them on an
+// otherwise idle instance, and cpu-ms, the processor time that this process
+// spent for one: the server's and the asker's, on SQLite the database's too.
+//
+// With TANGKAL_BENCH_KEEP=DIR the filled data stay in DIR, and those of
+// PostgreSQL on its server, and the next run begins with them.
 func BenchmarkPages(b *testing.B) {
 	for _, dialect := range []string{"sqlite", "postgres"} {
 		b.Run(dialect, func(b *testing.B) {
-			at := "sqlite:" + filepath.Join(b.TempDir(), "bench.db")
-			if dialect == "postgres" {
-				at = dbtest.PostgresURL(b)
-			}
-			x := exchangetest.StartOn(b, at, clock.System{})
-			told := inIndonesia(b, x).told(b, 1)
-			told.sent(b)
-			waiting := inIndonesia(b, x)
-			waiting.report(b, 2)
-			from := time.Now()
-			fill(b, x, told, benchCases(b))
-			b.Logf("filled with %d cases in %s", benchCases(b), time.Since(from).Round(time.Second))
+			x, told, waiting := filled(b, dialect, benchCases(b))
 			for _, p := range pagesOf(told, waiting) {
 				b.Run(p.name, func(b *testing.B) { p.measure(b, x) })
 			}
 		})
 	}
+}
+
+// A filling is what a run must know about the data that another one made.
+type filling struct{ ID, Ref, Case, Waiting string }
+
+// filled starts an exchange with n cases, kept ones if there are.
+func filled(b *testing.B, dialect string, n int) (x *exchangetest.Exchange, told, waiting *story) {
+	b.Helper()
+	dir, kept := b.TempDir(), os.Getenv("TANGKAL_BENCH_KEEP")
+	if kept != "" {
+		dir = filepath.Join(kept, fmt.Sprintf("%s-%d", dialect, n))
+	}
+	var known filling
+	mark := filepath.Join(dir, "filling.json")
+	text, err := os.ReadFile(mark)
+	if err == nil {
+		err = json.Unmarshal(text, &known)
+	}
+	fresh := err != nil
+	if fresh {
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, "data"), 0o700)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	at := "sqlite:" + filepath.Join(dir, "bench.db")
+	switch {
+	case dialect == "postgres" && kept == "":
+		at = dbtest.PostgresURL(b)
+	case dialect == "postgres":
+		at = dbtest.PostgresKept(b, fmt.Sprintf("bench_%d", n), fresh)
+	}
+	x = exchangetest.StartOn(b, at, clock.System{}, func(c *app.Config) { c.Data = filepath.Join(dir, "data") })
+	told, waiting = inIndonesia(b, x), inIndonesia(b, x)
+	if !fresh {
+		told.id, told.ref, told.caseID, waiting.caseID = known.ID, known.Ref, known.Case, known.Waiting
+		return x, told, waiting
+	}
+	told.told(b, 1).sent(b)
+	waiting.report(b, 2)
+	from := time.Now()
+	fill(b, x, told, n)
+	b.Logf("filled with %d cases in %s", n, time.Since(from).Round(time.Second))
+	text, err = json.Marshal(filling{told.id, told.ref, told.caseID, waiting.caseID})
+	if err == nil {
+		err = os.WriteFile(mark, text, 0o600)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x, told, waiting
 }
 
 // A pageAsked is a page and who asks for it.
@@ -70,6 +117,11 @@ func pagesOf(told, waiting *story) []pageAsked {
 		{"find-number", "analyst", "/find?q=" + told.ref},
 		{"find-part", "analyst", "/find?q=1000777"},
 		{"find-word", "analyst", "/find?q=kabarkita"},
+		{"find-common", "analyst", "/find?q=ruangsuara"},
+		{"find-two", "analyst", "/find?q=kabarkita+1000777"},
+		{"find-unknown", "analyst", "/find?q=zanzibar"},
+		{"find-officer", "officer", "/find?q=1000777"},
+		{"find-reviewer", "reviewer", "/find?q=1000777"},
 		{"home", "", "/"},
 		{"figures", "", "/figures.json"},
 		{"api-cases", "analyst", "/api/v1/cases?state=open"},
@@ -110,12 +162,25 @@ func (p pageAsked) measure(b *testing.B, x *exchangetest.Exchange) {
 		ask()
 	}
 	var all []time.Duration
+	spent := processorTime(b)
 	for b.Loop() {
 		all = append(all, ask())
 	}
+	spent = processorTime(b) - spent
 	slices.Sort(all)
+	b.ReportMetric(float64(spent.Microseconds())/1000/float64(len(all)), "cpu-ms")
 	for _, at := range []int{50, 99} {
 		b.ReportMetric(float64(all[at*(len(all)-1)/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", at))
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// processorTime is what this process has spent until now.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

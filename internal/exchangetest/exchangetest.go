@@ -241,8 +241,8 @@ func (x *Exchange) seed(t testing.TB) {
 	}
 }
 
-// Join adds a person called name to the cast, and their organisation unless it
-// is there.
+// Join adds a person called name to the cast, and them and their organisation to
+// the data unless they are there. Their key is a new one.
 func (x *Exchange) Join(t testing.TB, name string, org party.Party, roles ...party.Role) *Person {
 	t.Helper()
 	err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
@@ -254,7 +254,11 @@ func (x *Exchange) Join(t testing.TB, name string, org party.Party, roles ...par
 			return err
 		}
 		p := party.Person{Party: known.ID, Name: strings.ToUpper(name[:1]) + name[1:], Email: name + "@" + org.Code + ".example", Roles: roles, Lang: "id", Zone: org.Zone}
-		if p, err = party.AddPerson(ctx, tx, p, x.Clock.Now()); err != nil {
+		there, err := party.ByEmail(ctx, tx, p.Email)
+		if fault.Of(err) == fault.NotFound {
+			there, err = party.AddPerson(ctx, tx, p, x.Clock.Now())
+		}
+		if p = there; err != nil {
 			return err
 		}
 		public, private, err := ed25519.GenerateKey(rand.Reader)

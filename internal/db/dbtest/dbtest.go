@@ -69,14 +69,8 @@ func open(t testing.TB, url string) *db.DB {
 // at the end of the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	base, err := server()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("PostgreSQL is required with CI=true: %v", err)
-		}
-		t.Skipf("no PostgreSQL: %v", err)
-	}
 	name := "t_" + strings.ReplaceAll(db.NewID(), "-", "")
+	base := base(t)
 	if err := admin(t.Context(), base, "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +81,40 @@ func PostgresURL(t testing.TB) string {
 			t.Errorf("drop %s: %v", name, err)
 		}
 	})
+	return database(t, base, name)
+}
+
+// PostgresKept returns the URL of the database with that name, which stays after
+// the test: for data that takes minutes to make. With fresh it is made anew.
+func PostgresKept(t testing.TB, name string, fresh bool) string {
+	t.Helper()
+	base := base(t)
+	if fresh {
+		for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name} {
+			if err := admin(t.Context(), base, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return database(t, base, name)
+}
+
+// base returns the URL of the server; a machine without one skips the test.
+func base(t testing.TB) string {
+	t.Helper()
+	base, err := server()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("PostgreSQL is required with CI=true: %v", err)
+		}
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	return base
+}
+
+// database returns the URL of one database of the server at base.
+func database(t testing.TB, base, name string) string {
+	t.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
