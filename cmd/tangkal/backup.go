@@ -188,7 +188,10 @@ func (c *restoreCmd) fresh(sh *shell) (*db.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = d.Migrate(sh.ctx); err == nil {
+	if err = d.Hold("restore"); err == nil {
+		_, err = d.Migrate(sh.ctx)
+	}
+	if err == nil {
 		err = job.Migrate(sh.ctx, d)
 	}
 	if err != nil {

@@ -51,6 +51,9 @@ func (c *migrateCmd) Run(sh *shell) error {
 		}
 		return nil
 	}
+	if err := d.Hold("migrate"); err != nil {
+		return err
+	}
 	done, err := d.Migrate(sh.ctx)
 	if err != nil {
 		return err

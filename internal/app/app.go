@@ -130,6 +130,9 @@ func (a *App) openData(ctx context.Context) (err error) {
 	if a.DB, err = db.Open(ctx, c.DB); err != nil {
 		return err
 	}
+	if err := a.DB.Hold("serve"); err != nil {
+		return err
+	}
 	if a.Trace != nil {
 		a.DB.Watch(a.Trace.Statement)
 	}

@@ -129,6 +129,9 @@ func (c Config) tryDatabase(ctx context.Context) []Part {
 		p.Level, p.Do = Warning, "back it up first, if anything is in it: they only go forward"
 		return []Part{p}
 	}
+	if by, held := d.HeldBy(); held {
+		p.Level, p.What, p.Do = Warning, "is in use by "+by.String(), "stop that one before another starts"
+	}
 	have, err := reference.Of(ctx, d)
 	if err == nil && c.InstanceCode != "" && c.InstanceCode != have.Code {
 		p.Level, p.What, p.why = Failing, "belongs to the instance "+have.Code+", not "+c.InstanceCode, reference.ErrOtherCode

@@ -94,7 +94,7 @@ func TestReadyNamesWhatIsWrongAndWhatToDo(t *testing.T) {
 // What an operator meets after a disk was not mounted or another option was
 // given: the instance does not begin anew over its own data.
 func TestASecondStartKeepsToTheFirst(t *testing.T) {
-	exchangetest.Each(t, func(t *testing.T, x *exchangetest.Exchange) {
+	eachPrepared(t, func(t *testing.T, x *exchangetest.Exchange) {
 		start := func(change func(c *app.Config)) error {
 			c := x.Config
 			change(&c)

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ type DB struct {
 	sealer  *Sealer       // nil before SealWith
 	memory  sync.Map      // see Tx.Memory
 	watch   Watch         // nil before Watch
+	hold    *os.File      // locked from Hold on
 }
 
 // A Row is what a scan function reads one row from.
@@ -132,6 +134,9 @@ func (d *DB) Close() {
 	}
 	if d.pool != nil {
 		d.pool.Close()
+	}
+	if d.hold != nil {
+		d.hold.Close() //nolint:errcheck // it was never written after it was locked
 	}
 }
 
