@@ -8,12 +8,13 @@ import (
 
 // adminCmd works on the database directly, with the server running or not.
 type adminCmd struct {
-	Org    orgCmd    `cmd:"" help:"Organisations."`
-	Person personCmd `cmd:"" help:"People."`
-	Key    keyCmd    `cmd:"" help:"API keys."`
-	Unseal unsealCmd `cmd:"" help:"Open a reporter's contact with a private key."`
-	Bounce bounceCmd `cmd:"" help:"Take in a mail that came back to the reports' address."`
-	Record recordCmd `cmd:"" help:"Check that the record of everything that happened is whole."`
+	Org     orgCmd     `cmd:"" help:"Organisations."`
+	Person  personCmd  `cmd:"" help:"People."`
+	Key     keyCmd     `cmd:"" help:"API keys."`
+	Recover recoverCmd `cmd:"" help:"Speak for somebody who lost every key, where their organisation has nobody else to."`
+	Unseal  unsealCmd  `cmd:"" help:"Open a reporter's contact with a private key."`
+	Bounce  bounceCmd  `cmd:"" help:"Take in a mail that came back to the reports' address."`
+	Record  recordCmd  `cmd:"" help:"Check that the record of everything that happened is whole."`
 }
 
 // Help shows by example.

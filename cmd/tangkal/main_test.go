@@ -95,6 +95,7 @@ func TestTheHelpTeachesByExample(t *testing.T) {
 		"admin person invite --help": {"--role", "--as"},
 		"admin key add --help":       {"--scope", "--days"},
 		"admin unseal --help":        {"Example", "--identity"},
+		"admin recover --help":       {"Example", "never both"},
 		"admin record --help":        {"Example", "Exit code 1"},
 		"check-config --help":        {"Examples", "Exit code"},
 		"migrate --help":             {"Examples", "forward"},

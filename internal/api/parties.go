@@ -277,11 +277,12 @@ func (s *server) beginSession(ctx context.Context, in *sessionInput) (*one[idBod
 	if s.Sessions == nil {
 		return nil, fault.New(fault.Unavailable, "api.no-sessions")
 	}
+	since := s.Clock.Now()
 	person, err := s.Auth.SignIn(ctx, in.Body.Challenge, party.KeyID(in.Body.Key), in.Body.Signature)
 	if err != nil {
 		return nil, err
 	}
-	return answer(idBody{string(person)}), s.Sessions.Begin(ctx, auth.Arrival{Person: person, Way: auth.ByKey, Agent: callOf(ctx).agent})
+	return answer(idBody{string(person)}), s.Sessions.Begin(ctx, auth.Arrival{Person: person, Way: auth.ByKey, Agent: callOf(ctx).agent, Since: since})
 }
 
 // endSession: DELETE /sessions.

@@ -43,12 +43,13 @@ const (
 	NoticeAnswer   Act = "notice.answer"
 	NoticeWrite    Act = "notice.write" // a message in the notice's conversation
 
-	PartyRead  Act = "party.read"
-	PartyKey   Act = "party.key"    // one's own keys: add, revoke, make an API key
-	PartyAdmin Act = "party.admin"  // people, keys, webhooks of one's own organisation
-	PartyAdd   Act = "party.add"    // invite another organisation
-	PolicyRead Act = "policy.read"  // jurisdictions and their figures
-	AuditRead  Act = "policy.audit" // the chained record of acts
+	PartyRead    Act = "party.read"
+	PartyKey     Act = "party.key"     // one's own keys: add, revoke, make an API key
+	PartyAdmin   Act = "party.admin"   // people, keys, webhooks of one's own organisation
+	PartyRecover Act = "party.recover" // let a colleague make a new key, as the second person
+	PartyAdd     Act = "party.add"     // invite another organisation
+	PolicyRead   Act = "policy.read"   // jurisdictions and their figures
+	AuditRead    Act = "policy.audit"  // the chained record of acts
 )
 
 // A Relation is how an actor's party stands to an object.
@@ -136,6 +137,7 @@ func Rules() []Rule {
 		{Act: PartyRead, Relation: Own},
 		{Act: PartyKey, Relation: Own, Proof: Touch},
 		{Act: PartyAdmin, Roles: []party.Role{party.Admin}, Relation: Own, Proof: Touch},
+		{Act: PartyRecover, Roles: []party.Role{party.Admin, party.Approver}, Relation: Own, Fresh: true, Proof: Touch},
 		{Act: PartyAdd, Kinds: []party.Kind{party.Agency, party.Authority}, Roles: []party.Role{party.Admin}, Relation: Any, Proof: Touch},
 		{Act: PolicyRead, Relation: Any},
 		{Act: AuditRead, Kinds: oversights, Roles: overseers, Relation: Any},

@@ -94,9 +94,10 @@ func (s *Sessions) Actor(ctx context.Context) (party.Actor, error) {
 		return actor, err
 	}
 	actor.Session = rowOf(s.manager.Token(ctx))
-	row, err := db.One(ctx, s.auth.db, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ended_at IS NULL`, actor.Session)
+	row, err := db.One(ctx, s.auth.db, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ended_at IS NULL AND NOT EXISTS (
+		SELECT 1 FROM recoveries WHERE recoveries.person_id = sessions.person_id AND ended = $2 AND recoveries.ended_at > began_at)`, actor.Session, EndUsed)
 	if errors.Is(err, db.ErrAbsent) {
-		return party.Actor{}, nil // it ended while this request was on its way
+		return party.Actor{}, nil // it ended while this request was on its way, or a key that is no more began it
 	}
 	if now := s.auth.clock.Now(); err == nil && row.Person == id && hmac.Equal(row.mac, s.auth.sessionMAC(row)) {
 		actor.Arrived, actor.Touched = recently(row.Began, now), recently(row.touched, now)

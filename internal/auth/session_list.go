@@ -27,7 +27,8 @@ const (
 type Arrival struct {
 	Person party.PersonID
 	Way    Way
-	Agent  string // the browser's User-Agent, of which two words are kept
+	Agent  string    // the browser's User-Agent, of which two words are kept
+	Since  time.Time // before it was checked who they are; zero for now
 }
 
 // A Session is a browser that is signed in, as its person is shown it. No
@@ -67,7 +68,10 @@ func recently(at, now time.Time) bool {
 // began notes who arrived, and how. Whoever signed in with a key of theirs has
 // touched it.
 func (a *Auth) began(ctx context.Context, id string, by Arrival) error {
-	now := a.clock.Now()
+	now := by.Since
+	if now.IsZero() {
+		now = a.clock.Now()
+	}
 	s := Session{ID: id, Person: by.Person, Way: by.Way, Began: now}
 	s.Browser, s.System = family(by.Agent, browsers), family(by.Agent, systems)
 	if by.Way != ByProvider {

@@ -44,7 +44,8 @@ func newSite(t *testing.T, w *world, secure bool) *site {
 		})
 	}
 	handle("/in", func(r *http.Request) (string, error) {
-		return "", s.Begin(r.Context(), auth.Arrival{Person: party.PersonID(r.FormValue("person")), Way: auth.Way(r.FormValue("way")), Agent: r.UserAgent()})
+		since, _ := time.Parse(time.RFC3339Nano, r.FormValue("since"))
+		return "", s.Begin(r.Context(), auth.Arrival{Person: party.PersonID(r.FormValue("person")), Way: auth.Way(r.FormValue("way")), Agent: r.UserAgent(), Since: since})
 	})
 	handle("/out", func(r *http.Request) (string, error) { return "", s.End(r.Context()) })
 	handle("/put", func(r *http.Request) (string, error) { s.Put(r.Context(), "flash", "saved"); return "", nil })

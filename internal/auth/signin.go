@@ -295,6 +295,9 @@ func (a *Auth) Deactivate(ctx context.Context, by party.Actor, person party.Pers
 		if _, err := endSessions(ctx, tx, person, "", "", now); err != nil {
 			return err
 		}
+		if err := a.endRecoveriesOf(ctx, tx, by.Person, person, now); err != nil {
+			return err
+		}
 		return a.record(ctx, tx, by, "person.deactivated", "person", string(person), nil, now)
 	})
 }
@@ -320,6 +323,9 @@ func (a *Auth) UpdatePerson(ctx context.Context, by party.Actor, p party.Person)
 		}
 		if !slices.Equal(slices.Sorted(slices.Values(was.Roles)), slices.Sorted(slices.Values(p.Roles))) {
 			if _, err := endSessions(ctx, tx, p.ID, "", by.Session, now); err != nil {
+				return err
+			}
+			if err := a.endRecoveriesOf(ctx, tx, by.Person, p.ID, now); err != nil {
 				return err
 			}
 		}

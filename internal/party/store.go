@@ -196,6 +196,12 @@ func Deactivate(ctx context.Context, tx *db.Tx, party ID, id PersonID, now time.
 	if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE person_id = $1`, id); err != nil {
 		return err
 	}
+	return EndKeys(ctx, tx, id, now)
+}
+
+// EndKeys ends everything that a person signs with or comes in by: signing
+// keys, passkeys, API keys. What they signed before stays signed.
+func EndKeys(ctx context.Context, tx *db.Tx, id PersonID, now time.Time) error {
 	if _, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $2, mac = NULL WHERE person_id = $1 AND revoked_at IS NULL`, id, db.Micros(now)); err != nil {
 		return err
 	}

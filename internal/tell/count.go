@@ -13,6 +13,7 @@ import (
 type Counts struct {
 	Cases    casework.Counts
 	Notices  notice.Awaiting
+	Recovery int // colleagues who need a second person, and one's own that one may not know of
 	Returned int // letters that came back, for the party to reach somebody otherwise
 }
 
@@ -39,6 +40,15 @@ func (t *Teller) Count(ctx context.Context, by party.Actor) (Counts, error) {
 	}
 	returned, err := t.Mail.Open(ctx, by)
 	c.Returned = len(returned)
+	if err != nil {
+		return c, err
+	}
+	recoveries, err := t.Auth.Recoveries(ctx, by)
+	for _, r := range recoveries {
+		if t.Auth.MayConfirm(by, r) == nil || r.Person == by.Person && r.EndedAt.IsZero() {
+			c.Recovery++
+		}
+	}
 	return c, err
 }
 
@@ -53,6 +63,7 @@ func (c Counts) Waits() []Wait {
 		{"approve", n.Approve, true},
 		{"issue", n.Issue, true},
 		{"receive", n.Receive, true},
+		{"recovery", c.Recovery, true},
 		{"returned", c.Returned, true},
 		{"questions", n.Questions, true},
 		{"answer", n.Answer, false},

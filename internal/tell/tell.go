@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
@@ -30,6 +31,7 @@ type Deps struct {
 	Feed     *feed.Feed
 	Clock    clock.Clock
 	Log      *slog.Logger
+	Auth     *auth.Auth
 	Mail     *mail.Mail
 	Cases    *casework.Room
 	Notice   *notice.Room
@@ -144,6 +146,7 @@ func (t *Teller) Subscriptions() []feed.Subscription {
 		{Name: "mail-attempts", Kinds: []string{"mail.taken", "mail.returned", "mail.given-up"}, Do: t.attempted},
 		{Name: "mail-settled", Kinds: []string{"notice.received", "notice.withdrawn", "notice.closed"}, Do: t.reached},
 		{Name: "mail-urgent", Kinds: []string{"notice.proposed", "notice.approved", "notice.sent", "notice.overdue", "mail.returned", "mail.given-up"}, Do: t.urgent},
+		{Name: "mail-recovery", Kinds: recoverySteps, Do: t.recovery},
 	}
 }
 

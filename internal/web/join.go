@@ -134,7 +134,7 @@ func (s *Server) postInvitation(w http.ResponseWriter, r *http.Request) error {
 	if f.Get("credential") != "" {
 		way = auth.ByPasskey
 	}
-	return s.begin(w, r, p.ID, way, "")
+	return s.begin(w, r, auth.Arrival{Person: p.ID, Way: way}, "")
 }
 
 // join takes up the invitation of a request with a passkey, if there is one.

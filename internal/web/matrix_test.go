@@ -117,6 +117,9 @@ func (e *estate) give(t *testing.T) {
 	e.things["cases"] = map[string]string{"id": string(c.ID), "report": report}
 	e.things["hand-overs"] = map[string]string{"id": string(handed)}
 	e.things["organisation/people"] = map[string]string{"id": string(victim.Person)}
+	recovery, _, err := e.App.Auth.OpenRecovery(t.Context(), admin.Actor, victim.Person)
+	must(t, err)
+	e.things["recoveries"] = map[string]string{"id": recovery.ID}
 	e.things["organisation/invitations"] = map[string]string{"id": invited.ID}
 	e.things["organisation/keys"] = map[string]string{"id": key.ID}
 	e.things["organisation/webhooks"] = map[string]string{"id": hook.ID}

@@ -25,6 +25,7 @@ func (s *Server) adminRoutes() []Route {
 		{"POST /organisation/people/{id}", auth.PartyAdmin, s.changePerson},
 		{"POST /organisation/people/{id}/deactivate", auth.PartyAdmin, s.deactivate},
 		{"POST /organisation/people/{id}/sessions/end", auth.PartyAdmin, s.endSessions},
+		{"POST /organisation/people/{id}/recover", auth.PartyAdmin, s.openRecovery},
 		{"POST /organisation/invitations/{id}/revoke", auth.PartyAdmin, s.revokeInvitation},
 		{"POST /organisation/parties", auth.PartyAdd, s.addParty},
 		{"POST /organisation/keys", auth.PartyAdmin, s.addAPIKey},

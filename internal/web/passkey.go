@@ -54,7 +54,7 @@ func (s *Server) postSignInPasskey(w http.ResponseWriter, r *http.Request) error
 	if err := smallForm(w, r); err != nil {
 		return err
 	}
-	next := r.PostForm.Get("next")
+	next, since := r.PostForm.Get("next"), s.Clock.Now()
 	person, err := s.Passkeys.SignIn(r.Context(), passkeyAnswer(r))
 	if e, ok := fault.As(err); ok && e.Kind == fault.Denied {
 		return s.showSignIn(w, r, http.StatusForbidden, next, e)
@@ -62,7 +62,7 @@ func (s *Server) postSignInPasskey(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return s.begin(w, r, person, auth.ByPasskey, next)
+	return s.begin(w, r, auth.Arrival{Person: person, Way: auth.ByPasskey, Since: since}, next)
 }
 
 // postProfilePasskey: POST /profile/passkeys with passkey-challenge,

@@ -56,6 +56,8 @@ func (s *Server) signInRoutes() []Route {
 		{"POST /demo/sign-in", "", s.postDemoSignIn},
 		{"GET /invitation/{secret}", "", s.getInvitation},
 		{"POST /invitation/{secret}", "", s.postInvitation},
+		{"GET /recovery/{secret}", "", s.getRecovery},
+		{"POST /recovery/{secret}", "", s.postRecovery},
 		{"GET /first-run", "", s.getFirstRun},
 		{"POST /first-run", "", s.postFirstRun},
 		{"GET /profile", auth.PolicyRead, s.getProfile},
@@ -109,7 +111,7 @@ func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err := smallForm(w, r); err != nil {
 		return err
 	}
-	next := r.PostForm.Get("next")
+	next, since := r.PostForm.Get("next"), s.Clock.Now()
 	signature, err := base64.StdEncoding.DecodeString(r.PostForm.Get("signature"))
 	if err != nil {
 		signature = nil // a wrong one, and answered as such
@@ -121,16 +123,17 @@ func (s *Server) postSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.begin(w, r, person, auth.ByKey, next)
+	return s.begin(w, r, auth.Arrival{Person: person, Way: auth.ByKey, Since: since}, next)
 }
 
 // begin opens a session and leads to where the person wanted to go, or works.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, person party.PersonID, way auth.Way, next string) error {
-	actor, err := auth.ActorFor(r.Context(), s.DB, person)
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, by auth.Arrival, next string) error {
+	actor, err := auth.ActorFor(r.Context(), s.DB, by.Person)
 	if err != nil {
 		return err
 	}
-	if err := s.Sessions.Begin(r.Context(), auth.Arrival{Person: person, Way: way, Agent: r.UserAgent()}); err != nil {
+	by.Agent = r.UserAgent()
+	if err := s.Sessions.Begin(r.Context(), by); err != nil {
 		return err
 	}
 	if next = ownPath(next); next == "" {
@@ -188,7 +191,7 @@ func (s *Server) postDemoSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err := smallForm(w, r); err != nil {
 		return err
 	}
-	return s.begin(w, r, party.PersonID(r.PostForm.Get("person")), auth.ByDemo, r.PostForm.Get("next"))
+	return s.begin(w, r, auth.Arrival{Person: party.PersonID(r.PostForm.Get("person")), Way: auth.ByDemo}, r.PostForm.Get("next"))
 }
 
 // demoParties are all organisations of the demo with their people, agencies

@@ -17,6 +17,8 @@ func (s *Server) waitingRoutes() []Route {
 	return []Route{
 		{"GET /waiting", auth.PolicyRead, s.getWaiting},
 		{"POST /waiting/letters/{id}/reached", auth.NoticeVerify, s.postReached},
+		{"POST /recoveries/{id}/confirm", auth.PartyRecover, s.confirmRecovery},
+		{"POST /recoveries/{id}/cancel", auth.PartyRead, s.cancelRecovery},
 		{"POST /profile/mail", auth.PolicyRead, s.postProfileMail},
 	}
 }
@@ -24,10 +26,11 @@ func (s *Server) waitingRoutes() []Route {
 // WaitingPage is what waits for one person, from every room.
 type WaitingPage struct {
 	components.ConsolePage
-	Waits     []WaitRow
-	Approvals []ApprovalWait
-	Letters   []LetterRow
-	Saved     string
+	Waits      []WaitRow
+	Approvals  []ApprovalWait
+	Recoveries []RecoveryRow
+	Letters    []LetterRow
+	Saved      string
 }
 
 // A WaitRow is one kind of thing that waits.
@@ -47,7 +50,7 @@ var waitPlaces = map[string]struct{ icon, href string }{
 	"due": {"alarm-clock", "/inbox"}, "overdue": {"alarm-clock", "/orders"}, "approve": {"user-check", "/approvals"}, "issue": {"stamp", "/approvals"},
 	"receive": {"mail-open", "/inbox"}, "returned": {"mail-x", "#letters"}, "questions": {"pause", "/orders"}, "answer": {"inbox", "/inbox"},
 	"confirm": {"scale", "/orders"}, "verify": {"check-check", "/orders"}, "opinions": {"message-square", "/triage"}, "hand-overs": {"forward", "/hand-overs"},
-	"propose": {"file-pen-line", "/approvals"},
+	"propose": {"file-pen-line", "/approvals"}, "recovery": {"key-round", "#recoveries"},
 }
 
 // getWaiting: GET /waiting.
@@ -68,6 +71,9 @@ func (s *Server) getWaiting(w http.ResponseWriter, r *http.Request) error {
 		pg.Waits = append(pg.Waits, WaitRow{Icon: at.icon, Words: p.N("mail.waits."+one.Kind, one.N), Href: at.href, Urgent: one.Urgent})
 	}
 	if err := s.fillApprovals(r, &pg, actor); err != nil {
+		return err
+	}
+	if err := s.fillRecoveries(r, &pg, actor); err != nil {
 		return err
 	}
 	letters, err := s.Mail.Open(ctx, actor)
