@@ -197,7 +197,7 @@ func BenchmarkPlans(b *testing.B) {
 			{wideCuts, 0},
 			{wideCuts, wideTags},
 		} {
-			p := newPlan("", n, c.cuts, c.tags)
+			p := newPlan(n, c.cuts, c.tags)
 			b.Run(fmt.Sprintf("n=%d/bands=%d/tags=%d", n, len(p.bands), c.tags), func(b *testing.B) {
 				t := &segment{arena: newArena(1 << 30), first: 1, lo: s.lo, hi: s.hi, sets: s.sets}
 				t.n.Store(s.n.Load())

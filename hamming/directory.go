@@ -26,7 +26,7 @@ type segmentEntry struct {
 
 const (
 	footerBytes   = 8 + 8 + 4 + 8
-	maxSegments   = 1024
+	maxSegments   = 1 << 16
 	maxEntries    = math.MaxInt32 // of a segment
 	bandBytes     = 6
 	segmentBytes  = 8 + 8 + 8 + 1 + 1

@@ -81,7 +81,7 @@ func TestDirectoriesThatMakeNoSenseAreRefused(t *testing.T) {
 		{"all deleted", "", []segmentEntry{{first: 1, n: 8, dead: 8}}},
 		{"more deleted than there", sense, []segmentEntry{{first: 1, n: 8, dead: 9}}},
 		{"a table", "", table(good)},
-		{"bands of a plan", "", table(newPlan("", 200, []cut{{16, 10, 1}}, 2).bands)},
+		{"bands of a plan", "", table(newPlan(200, []cut{{16, 10, 1}}, 2).bands)},
 		{"one bit short of exact", miss, table(bandsOf(16, 10, MaxRadius))},
 		{"one band", miss, table(bandsOf(1, 10, 2))},
 		{"too many bands", sense, table(bandsOf(maxBands+1, 8, MaxRadius+1))},

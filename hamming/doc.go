@@ -58,7 +58,10 @@
 // joined, both the old and the new stand in memory, and each worker that builds
 // tables takes 8 bytes an entry for the time being. On Linux all of it is outside
 // the Go heap, on huge pages where the system gives them, and goes back to the
-// system after a garbage collection.
+// system after a garbage collection. Where most of a table's entries were
+// deleted it is made anew without them. Where the system has no memory left the
+// index panics, as the Go runtime does, if need be on a goroutine of its own:
+// bound the number of entries.
 //
 // # Snapshots
 //
@@ -67,5 +70,7 @@
 // file is read. Every page carries a sum (CRC-32C) that is checked when a search
 // first touches it. A file that is damaged is refused, at once or when the
 // damage is touched, with [ErrCorrupt]: build the index again from its source.
-// Sums guard against failing disks, not against whoever may write the file.
+// Sums guard against what a disk returns wrongly, not against whoever may write
+// the file, and not against a disk that returns nothing: reading a mapped page
+// that cannot be read ends the process.
 package hamming

@@ -18,7 +18,7 @@ func (f *file) check(at, n int) error {
 		}
 		right := crc32.Checksum(f.data[b*blockBytes:(b+1)*blockBytes], castagnoli) == binary.LittleEndian.Uint32(f.sums[4*b:])
 		if !right && word.Load()&bit == 0 { // else somebody checked it meanwhile, and then changed sets in it
-			return fmt.Errorf("%w: the sum of block %d is wrong", ErrCorrupt, b)
+			return fmt.Errorf("%w: the sum of block %d of %s is wrong", ErrCorrupt, b, f.name)
 		}
 		word.Or(bit)
 	}

@@ -36,7 +36,7 @@ func writtenTagged(t testing.TB, n int) []byte {
 	for range n {
 		s.add(x.perm.apply(uniform(r)), 1)
 	}
-	s.table = buildTable(s, newPlan("", n, narrowCuts, maxBands), 2)
+	s.table = buildTable(s, newPlan(n, narrowCuts, maxBands), 2)
 	x.next = ID(n + 1) //nolint:gosec // small
 	x.publish(s, newSegment(x.next, 1))
 	return bytesOfSnapshot(t, x)

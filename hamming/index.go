@@ -92,9 +92,10 @@ func newIndex(c Config) *Index {
 }
 
 // Build returns an index of n entries, at most 2^31-1, numbered 1 to n, at once:
-// the way to load many. It calls at for 0 to n-1 in turn; an entry in no set takes its
-// number and is not found. It panics, before it calls at, if n is below 0 or
-// above 2^31-1: what is more comes in by Add.
+// the way to load many. It calls at for 0 to n-1 in turn; an entry in no set
+// takes its number and is not found, so that a bank from which some were deleted
+// keeps its numbers. It panics, before it calls at, if n is below 0 or above
+// 2^31-1: what is more comes in by Add.
 func Build(c Config, n int, at func(i int) (Hash, Sets)) *Index {
 	if n < 0 || n > maxEntries {
 		panic(fmt.Sprintf("hamming: Build of %d entries: there can be 0 to %d", n, maxEntries))
@@ -154,7 +155,7 @@ func (x *Index) fill(s *segment, n int, at func(i int) (Hash, Sets)) {
 
 // makeTable gives s, which nobody reads yet, a table if one is worth it.
 func (x *Index) makeTable(s *segment) {
-	if p := x.planFor(s.live()); p != nil {
+	if p := x.planFor(s.len()); p != nil { // of all: deleted ones have positions too
 		s.table = buildTable(s, p, x.workers)
 	}
 }
@@ -227,6 +228,9 @@ func (x *Index) change(id ID, in Sets) bool {
 	}
 	if x.merging {
 		x.touched = append(x.touched, id)
+	}
+	if in == 0 && s.mostlyDeleted() && s.table != nil {
+		x.merge()
 	}
 	return true
 }

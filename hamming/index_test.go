@@ -15,9 +15,9 @@ import (
 // such as lay out everything otherwise.
 func plansOf(n int) []*plan {
 	return []*plan{
-		newPlan("", n, narrowCuts, 0), newPlan("", n, narrowCuts, 16), newPlan("", n, wideCuts, wideTags),
-		newPlan("", n, []cut{{6, 21, 2}, {6, 18, 1}, {1, 22, 1}}, 3),
-		newPlan("", 1<<28, narrowCuts, 0), // little room in postings
+		newPlan(n, narrowCuts, 0), newPlan(n, narrowCuts, 16), newPlan(n, wideCuts, wideTags),
+		newPlan(n, []cut{{6, 21, 2}, {6, 18, 1}, {1, 22, 1}}, 3),
+		newPlan(1<<28, narrowCuts, 0), // little room in postings
 	}
 }
 
@@ -100,9 +100,11 @@ func TestRandomWalk(t *testing.T) {
 		w := &walk{x: New(Config{}), ref: &reference{entries: map[ID]entry{}}, r: r, bank: b, dir: dir}
 		defer func() { w.x.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
-			"add":    func(t *rapid.T) { w.add(t, rapid.IntRange(1, 50).Draw(t, "n")) },
-			"flood":  func(t *rapid.T) { w.add(t, rapid.IntRange(1, 1000).Draw(t, "n")) },
-			"build":  func(t *rapid.T) { w.build(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 6000)).Draw(t, "n")) },
+			"add":   func(t *rapid.T) { w.add(t, rapid.IntRange(1, 50).Draw(t, "n")) },
+			"flood": func(t *rapid.T) { w.add(t, rapid.IntRange(1, 1000).Draw(t, "n")) },
+			"build": func(t *rapid.T) {
+				w.build(rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 6000), rapid.IntRange(8000, 20_000)).Draw(t, "n"), rapid.IntRange(1, 40).Draw(t, "in no set"))
+			},
 			"delete": func(t *rapid.T) { w.change(t, 0) },
 			"assign": func(t *rapid.T) { w.change(t, Sets(rapid.Uint32().Draw(t, "sets"))) },
 			"merge":  func(*rapid.T) { w.merge() },
@@ -137,11 +139,15 @@ func (w *walk) add(t *rapid.T, n int) {
 	}
 }
 
-func (w *walk) build(n int) {
+// build has one entry in so many in no set; at 40, all but one in so many.
+func (w *walk) build(n, none int) {
 	w.x.Close()
 	w.ref.entries, w.ids = map[ID]entry{}, nil
 	w.x = Build(Config{}, n, func(i int) (Hash, Sets) {
-		e := entry{w.bank.draw(w.r), Sets(w.r.IntN(4))}
+		e := entry{w.bank.draw(w.r), Sets(1 + w.r.IntN(3))}
+		if one := w.r.IntN(none) == 0; one == (none < 40) {
+			e.in = 0
+		}
 		if id := ID(i + 1); e.in != 0 {
 			w.ref.entries[id] = e
 			w.ids = append(w.ids, id)

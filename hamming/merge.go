@@ -80,7 +80,7 @@ func (x *Index) mergeable(segments []*segment) (from, to int) {
 		return from, to
 	}
 	for i, s := range segments[:to] {
-		if s.guard.Load() == nil && s.dead.Load() > int64(s.live()) {
+		if s.mostlyDeleted() {
 			return i, i + 1
 		}
 	}

@@ -14,31 +14,37 @@ import (
 // Open opens a snapshot without reading it: the file is mapped, and its pages
 // are read as searches need them. It returns the mark that was given to
 // WriteFile. The footer, the directory and the sums are checked now, and the
-// numbers of entries where there are gaps; every other block when a search first touches it, and all of them by a
-// goroutine that begins at once (see Verify). The file may be replaced or
-// removed while the index is open, but not overwritten or cut.
+// numbers of entries where there are gaps; every other block when a search
+// first touches it, and all of them by a goroutine that begins at once (see
+// Verify). The file may be replaced or removed while the index is open, but not
+// overwritten or cut: what is no longer there when it is read ends the process
+// (SIGBUS), as a disk does that cannot be read.
 //
 // Of c, Workers and ScanOnly hold: with ScanOnly the tables of the file are not
 // used, nor written by later snapshots. Seed does not: the order of bits is
-// that of the index which was written.
+// that of the index which was written. An index that is opened, added to and
+// written again and again stays as fast as one that was built at once.
 //
 // Errors: ErrCorrupt if the file is not a whole snapshot, and of the
 // filesystem. After either, build the index from its source.
 func Open(name string, c Config) (x *Index, mark uint64, err error) {
 	data, err := mapSnapshot(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrCorrupt):
+		return nil, 0, fmt.Errorf("%w (%s)", err, name)
+	case err != nil:
 		return nil, 0, fmt.Errorf("hamming: open snapshot: %w", err)
 	}
 	a := newArena(0)
 	runtime.AddCleanup(a, unmapMemory, data)
-	return open(&file{arena: a, data: data, mapped: true}, c)
+	return open(&file{name: name, arena: a, data: data, mapped: true}, c)
 }
 
 // open makes an index of a mapped file.
 func open(f *file, c Config) (x *Index, mark uint64, err error) {
 	x, segments, mark, err := f.index(c)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, fmt.Errorf("%w (%s)", err, f.name)
 	}
 	x.verified = make(chan struct{})
 	x.tasks.Go(func() { x.verifyFile(f, segments) })
@@ -75,13 +81,19 @@ func mapSnapshot(name string) ([]byte, error) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		return nil, errors.New("snapshots are for little-endian machines")
 	}
+	info, err := os.Stat(name) // before it is opened: a pipe would wait for a writer
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
 	if info.Size() < blockBytes+footerBytes {
@@ -92,6 +104,7 @@ func mapSnapshot(name string) ([]byte, error) {
 
 // file is a mapped snapshot.
 type file struct {
+	name   string
 	arena  *arena // keeps the mapping
 	data   []byte
 	mapped bool            // by mapFile: for reading, unless made writable
@@ -103,6 +116,9 @@ type file struct {
 func (f *file) read() (*directory, error) {
 	le, footer := binary.LittleEndian, f.data[len(f.data)-footerBytes:]
 	if [8]byte(footer[20:]) != magic || [8]byte(f.data) != magic {
+		if v := len(magic) - 1; [7]byte(f.data) == [7]byte(magic[:v]) && f.data[v] != magic[v] {
+			return nil, corrupt(fmt.Sprintf("it is of format %d, and this program reads format %d", f.data[v], magic[v]))
+		}
 		return nil, corrupt("it does not begin or end as a snapshot")
 	}
 	at, n, end := le.Uint64(footer), le.Uint64(footer[8:]), uint64(len(f.data)-footerBytes) //nolint:gosec // a length
@@ -178,7 +194,7 @@ func (f *file) segment(e *segmentEntry, places []int) (*segment, error) {
 		places = places[1:]
 	}
 	if len(e.bands) > 0 {
-		s.table = &table{plan: &plan{name: "snapshot", bands: e.bands}}
+		s.table = &table{plan: &plan{e.bands}}
 	}
 	for b, e2 := range e.bands {
 		t := newBandTable(e2)
@@ -218,6 +234,9 @@ func (x *Index) verifyFile(f *file, segments []*segment) {
 	for _, s := range segments {
 		s.guard.Store(nil)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.merge() // what each opening left behind is joined, now that it may be
 }
 
 // Verify waits until every block of the snapshot that the index was opened

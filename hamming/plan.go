@@ -53,10 +53,7 @@ func (b *band) inline(key, following uint32) uint32 {
 // posting shows of the second condition spares reading almost every hash that
 // is not near. (Bands: Norouzi, Punjani, Fleet, CVPR 2012. Rings: Qin and Xiao,
 // "Pigeonring", VLDB 2018.)
-type plan struct {
-	name  string
-	bands []band
-}
+type plan struct{ bands []band }
 
 // maxBands bounds the bands of a plan.
 const maxBands = 16
@@ -85,9 +82,9 @@ func planFor(n int) *plan {
 	case n < narrowFrom:
 		return nil
 	case n < wideFrom:
-		return newPlan("16 bands", n, narrowCuts, narrowTags(n))
+		return newPlan(n, narrowCuts, narrowTags(n))
 	default:
-		return newPlan("11 bands", n, wideCuts, wideTags)
+		return newPlan(n, wideCuts, wideTags)
 	}
 }
 
@@ -107,8 +104,8 @@ func narrowTags(n int) int {
 const tagBits = 8
 
 // newPlan lays out the bands for n entries; the first tagged of them have tags.
-func newPlan(name string, n int, cuts []cut, tagged int) *plan {
-	p, shift := &plan{name: name}, 0
+func newPlan(n int, cuts []cut, tagged int) *plan {
+	p, shift := &plan{}, 0
 	for _, c := range cuts {
 		for range c.count {
 			b := band{shift: shift, width: c.width, most: c.most, low: 32 - bits.Len(uint(n)), tagged: len(p.bands) < tagged}

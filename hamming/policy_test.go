@@ -194,25 +194,20 @@ func TestAddWaitsForMerges(t *testing.T) {
 	}
 }
 
-// A segment most of whose entries are deleted gives their memory back, once
-// something is merged; one with fewer stays as it is.
+// A segment most of whose entries are deleted gives their memory back, by itself;
+// one with fewer stays as it is.
 func TestMostlyDeletedSegmentsShrink(t *testing.T) {
 	const n = 10_000
-	for _, c := range []struct{ deleted, want int }{{n * 6 / 10, n * 4 / 10}, {n * 4 / 10, n}} {
+	for _, c := range []struct{ deleted, least, most int }{{n * 6 / 10, n * 4 / 10, n/2 + 1}, {n * 4 / 10, n, n}} {
 		x := Build(Config{}, n, func(i int) (Hash, Sets) { return seeded(uint64(i)), 1 }) //nolint:gosec // small
 		for id := range ID(c.deleted) {                                                   //nolint:gosec // small
 			x.Delete(id + 1)
 		}
-		for range firstTail + 1 { // the growing segment is full, which starts a merge
-			if _, err := x.Add(seeded(1<<40), 2); err != nil {
-				t.Fatal(err)
-			}
-		}
 		x.tasks.Wait()
-		if got := x.view.Load().segments[0].len(); got != c.want {
-			t.Errorf("%d of %d deleted: the segment has room for %d entries, want %d", c.deleted, n, got, c.want)
+		if got := x.view.Load().segments[0].len(); got < c.least || got > c.most {
+			t.Errorf("%d of %d deleted: the segment has room for %d entries, want %d to %d", c.deleted, n, got, c.least, c.most)
 		}
-		if got := x.Len(); got != n-c.deleted+firstTail+1 {
+		if got := x.Len(); got != n-c.deleted {
 			t.Errorf("%d of %d deleted: %d entries are left", c.deleted, n, got)
 		}
 		for _, i := range []int{0, c.deleted - 1, c.deleted, n - 1} {

@@ -50,6 +50,12 @@ func (s *segment) len() int { return int(s.n.Load()) }
 // live returns the number of entries that are not deleted.
 func (s *segment) live() int { return s.len() - int(s.dead.Load()) }
 
+// mostlyDeleted reports that a merge would give most of the memory back.
+// Segments of a file that is not verified yet are left as they are.
+func (s *segment) mostlyDeleted() bool {
+	return s.guard.Load() == nil && s.dead.Load() > int64(s.live())
+}
+
 // full reports that the segment has no room left.
 func (s *segment) full() bool { return s.len() == len(s.sets) }
 

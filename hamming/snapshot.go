@@ -75,21 +75,30 @@ func (s *segment) copied() *segment {
 }
 
 // WriteFile writes the snapshot to a file of that name, whole or not at all:
-// an older one is replaced once the new one is safely on the disk. mark is
+// an older one is replaced once the new one is safely on the disk. A new file is
+// its owner's alone (mode 0600), one that replaces another has its mode. mark is
 // whatever the caller wants to get back from Open, such as the position in its
 // own log from which to read on.
+//
+// A process that is killed meanwhile leaves what it had written beside the
+// target, as .NAME.part-*; it may be deleted while nobody writes.
 func (s *Snapshot) WriteFile(name string, mark uint64) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".hamming-*")
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".part-*")
 	if err != nil {
-		return fmt.Errorf("hamming: write snapshot: %w", err)
+		return fmt.Errorf("hamming: write snapshot %s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {
 			_ = f.Close()
 			_ = os.Remove(f.Name()) // the first error says more
-			err = fmt.Errorf("hamming: write snapshot: %w", err)
+			err = fmt.Errorf("hamming: write snapshot %s: %w", name, err)
 		}
 	}()
+	if older, err := os.Stat(name); err == nil {
+		if err = f.Chmod(older.Mode().Perm()); err != nil {
+			return err
+		}
+	}
 	if err = s.write(f, mark); err != nil {
 		return err
 	}
@@ -128,10 +137,42 @@ func (s *Snapshot) write(to io.Writer, mark uint64) error {
 				return err
 			}
 		}
+	}
+	for _, g := range packed(s.segments) {
 		d.segments = append(d.segments, w.segment(g))
+	}
+	if _, err := parseDirectory(d.append(nil)); err != nil { // before what is there is replaced
+		return fmt.Errorf("it could not be opened again: %w", err)
 	}
 	return w.finish(&d)
 }
+
+// packed joins runs of segments without tables: each opening leaves one behind,
+// and a short one takes as much of the file as a thousand entries.
+func packed(segments []*segment) (out []*segment) {
+	for from := 0; from < len(segments); {
+		to, n := from, 0
+		for to < len(segments) && segments[to].table == nil && span(segments[from:to+1]) <= maxEntries {
+			if n += segments[to].len(); n > maxPacked {
+				break
+			}
+			to++
+		}
+		if to-from < 2 {
+			out = append(out, segments[from])
+			from++
+			continue
+		}
+		if s := join(segments[from:to]); s.len() > 0 {
+			out = append(out, s)
+		}
+		from = to
+	}
+	return out
+}
+
+// maxPacked bounds what is copied for that, in entries.
+const maxPacked = 1 << 20
 
 // blockWriter writes blocks and keeps their sums.
 type blockWriter struct {

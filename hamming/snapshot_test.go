@@ -1,12 +1,14 @@
 package hamming
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -53,7 +55,7 @@ func writtenSmall(t testing.TB) []byte {
 	for range 200 {
 		s.add(x.perm.apply(banks[1].draw(r)), 1)
 	}
-	s.table = buildTable(s, newPlan("", 200, []cut{{16, 10, 1}}, 2), 1)
+	s.table = buildTable(s, newPlan(200, []cut{{16, 10, 1}}, 2), 1)
 	gaps := newSegment(201, 3)
 	gaps.ids = []uint32{0, 2, 5}
 	for range 3 {
@@ -168,4 +170,100 @@ func sealAgain(b []byte, n int) {
 		le.PutUint32(b[at+4*k:], crc32.Checksum(b[k*blockBytes:(k+1)*blockBytes], castagnoli))
 	}
 	le.PutUint32(footer[16:], crc32.Checksum(b[at:end], castagnoli))
+}
+
+// TestOpenedAddedToAndWrittenAgain: a bank that lives in a file, as one that is
+// updated each hour, does not come apart into ever more pieces, and gets its
+// tables.
+func TestOpenedAddedToAndWrittenAgain(t *testing.T) {
+	const rounds, each = 50, 120
+	name := filepath.Join(t.TempDir(), "bank")
+	x := New(Config{})
+	defer func() { x.Close() }()
+	for i := range rounds {
+		for k := range each {
+			if _, err := x.Add(seeded(uint64(i*each+k)), 1); err != nil { //nolint:gosec // small
+				t.Fatal(err)
+			}
+		}
+		s, err := x.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Close()
+		if err := s.WriteFile(name, 0); err != nil {
+			t.Fatal(err)
+		}
+		if x, _, err = Open(name, Config{}); err != nil {
+			t.Fatal(err)
+		}
+		if segments := x.view.Load().segments; len(segments) > 4 {
+			t.Fatalf("after %d rounds there are %d segments", i+1, len(segments))
+		}
+		if i%10 == 9 {
+			if err := x.Verify(); err != nil {
+				t.Fatal(err)
+			}
+			x.tasks.Wait()
+		}
+	}
+	if s := x.view.Load().segments[0]; s.table == nil || s.guard.Load() != nil {
+		t.Errorf("%d entries of a verified file have no table", s.len())
+	}
+	for i := range rounds * each {
+		got, err := x.Within(seeded(uint64(i)), 0) //nolint:gosec // small
+		if err != nil || len(got) != 1 || got[0].ID != ID(i+1) {
+			t.Fatalf("entry %d: %v, %v", i+1, got, err)
+		}
+	}
+}
+
+// TestWhatIsNoSnapshotIsNamed: errors say which file, and what it is instead.
+func TestWhatIsNoSnapshotIsNamed(t *testing.T) {
+	other := written(t, 10)
+	other[7]++
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"another-format": {other, "format 3, and this program reads format 2"},
+		"no-snapshot":    {bytes.Repeat([]byte("tangkal\n"), 1000), "does not begin or end as a snapshot"},
+		"short":          {[]byte("tangkal"), "too short"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, c.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Open(path, Config{}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := Open(dir, Config{}); err == nil || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), dir+": not a regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+// TestAReplacedFileKeepsItsMode: who could read the older snapshot can read the
+// new one.
+func TestAReplacedFileKeepsItsMode(t *testing.T) {
+	x := New(Config{})
+	defer x.Close()
+	name := filepath.Join(t.TempDir(), "bank")
+	for _, mode := range []os.FileMode{0o600, 0o640} {
+		s, err := x.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.WriteFile(name, 0); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(name)
+		if err != nil || info.Mode() != mode {
+			t.Errorf("mode %v, %v; want %v", info.Mode(), err, mode)
+		}
+		if err := os.Chmod(name, 0o640); err != nil { //nolint:gosec // the point of it
+			t.Fatal(err)
+		}
+	}
 }

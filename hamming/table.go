@@ -1,6 +1,7 @@
 package hamming
 
 import (
+	"fmt"
 	"math/bits"
 	"sync"
 	"unsafe"
@@ -64,6 +65,9 @@ func (t *table) first(b int, at *radii, h, q *words) bool {
 // buildTable sorts the entries of s, the bands in turn by at most workers
 // goroutines, each of which needs eight bytes an entry meanwhile.
 func buildTable(s *segment, p *plan, workers int) *table {
+	if err := checkBands(p.bands, s.len()); err != nil {
+		panic(fmt.Sprintf("hamming: a plan that does not fit %d entries: %v", s.len(), err))
+	}
 	t := &table{plan: p, bands: make([]bandTable, len(p.bands))}
 	next := make(chan int, len(p.bands))
 	for b := range p.bands {
@@ -116,7 +120,7 @@ func (t *bandTable) sort(s *segment, following *band, between []uint64) {
 		x := t.inline(k, following.key(&w))
 		bucket := k >> t.group
 		part := &at[bucket>>within]
-		posting := uint32(i)<<t.low | x&low //nolint:gosec // newPlan leaves room for the position
+		posting := uint32(i)<<t.low | x&low //nolint:gosec // checkBands found room for the position
 		between[*part] = uint64(bucket)<<40 | uint64(x>>t.low)<<32 | uint64(posting)
 		*part++
 	}
