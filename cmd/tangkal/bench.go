@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -60,11 +61,14 @@ type measured struct {
 
 // measure runs the trials in turn, as often as there are rounds, so that what
 // disturbs the machine disturbs all of them.
-func (m *measuring) measure(trials []trial) []measured {
+func (m *measuring) measure(ctx context.Context, trials []trial) ([]measured, error) {
 	times := make([][]time.Duration, len(trials))
 	for range m.Rounds {
 		for i, t := range trials {
-			times[i] = append(times[i], m.once(t.run))
+			times[i] = append(times[i], m.once(ctx, t.run))
+			if ctx.Err() != nil {
+				return nil, interruptedError{"nothing was measured to its end"}
+			}
 		}
 	}
 	out := make([]measured, len(trials))
@@ -76,16 +80,16 @@ func (m *measuring) measure(trials []trial) []measured {
 			out[i].Rate = float64(t.bytes) / out[i].Median.Seconds()
 		}
 	}
-	return out
+	return out, nil
 }
 
 // once returns the mean time of as many runs as fit.
-func (m *measuring) once(run func()) time.Duration {
+func (m *measuring) once(ctx context.Context, run func()) time.Duration {
 	var c clock.System
 	from := c.Now()
 	for n := 1; ; n++ {
 		run()
-		if took := c.Now().Sub(from); took >= m.Each {
+		if took := c.Now().Sub(from); took >= m.Each || ctx.Err() != nil {
 			return took / time.Duration(n)
 		}
 	}
@@ -102,7 +106,7 @@ func (m *measuring) report(sh *shell, instructions string, rows []measured) erro
 			Results      []measured `json:"results"`
 		}{b, runtime.NumCPU(), instructions, rows})
 	}
-	fmt.Fprintf(sh.stdout, "%s %s, %d processors, instructions: %s; median of %d rounds [least - most]\n\n",
+	fmt.Fprintf(sh.stdout, "%s %s, %d processors, instructions: %s; median [least - most], rounds: %d\n\n",
 		b.Go, b.System, runtime.NumCPU(), instructions, m.Rounds)
 	w := tabwriter.NewWriter(sh.stdout, 0, 0, 2, ' ', 0)
 	for _, r := range rows {

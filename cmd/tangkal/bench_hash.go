@@ -55,5 +55,9 @@ func (c *benchHashCmd) Run(sh *shell) error {
 		trial{"sha1 1 MiB", len(block), func() { sha1.Sum(block) }}, //nolint:gosec // see above
 		trial{"sha256 1 MiB", len(block), func() { sha256.Sum256(block) }},
 	)
-	return c.report(sh, pdq.Instructions(), c.measure(trials))
+	rows, err := c.measure(sh.ctx, trials)
+	if err != nil {
+		return err
+	}
+	return c.report(sh, pdq.Instructions(), rows)
 }

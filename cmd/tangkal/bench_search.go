@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -28,20 +30,29 @@ million take about 1.7 GB.`
 
 // Run measures and prints.
 func (c *benchSearchCmd) Run(sh *shell) error {
-	if c.Entries < 1 {
-		return usageError{fmt.Errorf("--entries %d: there must be some", c.Entries)}
+	if c.Entries < 1 || c.Entries > maxBenchEntries {
+		return usageError{fmt.Errorf("--entries %d: give 1 to %d", c.Entries, maxBenchEntries)}
 	}
-	queries, tables := c.bank(hamming.Config{})
+	queries, tables, err := c.bank(sh.ctx, hamming.Config{})
+	if err != nil {
+		return err
+	}
 	defer tables.Close()
-	_, scans := c.bank(hamming.Config{ScanOnly: true})
+	_, scans, err := c.bank(sh.ctx, hamming.Config{ScanOnly: true})
+	if err != nil {
+		return err
+	}
 	defer scans.Close()
-	rows := c.measure([]trial{
+	rows, err := c.measure(sh.ctx, []trial{
 		{"look-up", 0, oneByOne(tables, queries)},
 		{"look-up, 64 together", 0, together(tables, queries)},
 		{"look-up of eight orientations", 0, orientations(tables, queries)},
 		{"scan", 0, oneByOne(scans, queries)},
 		{"scan, 64 together", 0, together(scans, queries)},
 	})
+	if err != nil {
+		return err
+	}
 	for _, i := range []int{1, 4} {
 		rows[i].Median, rows[i].Least, rows[i].Most = rows[i].Median/batch, rows[i].Least/batch, rows[i].Most/batch
 	}
@@ -53,11 +64,23 @@ const (
 	batch       = 64   // asked together
 )
 
+// maxBenchEntries take some 36 GB: more is no use on the machines of today.
+const maxBenchEntries = 200_000_000
+
 // bank makes the entries, the same each time, and the queries.
-func (c *benchSearchCmd) bank(config hamming.Config) ([]hamming.Query, *hamming.Index) {
+func (c *benchSearchCmd) bank(ctx context.Context, config hamming.Config) (queries []hamming.Query, x *hamming.Index, err error) {
 	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // measured data, no secret
-	var queries []hamming.Query
-	x := hamming.Build(config, c.Entries, func(int) (hamming.Hash, hamming.Sets) {
+	defer func() {
+		if why := recover(); why == errStopped {
+			err = interruptedError{"nothing was measured"}
+		} else if why != nil {
+			panic(why)
+		}
+	}()
+	x = hamming.Build(config, c.Entries, func(int) (hamming.Hash, hamming.Sets) {
+		if ctx.Err() != nil {
+			panic(errStopped) // the way out of Build
+		}
 		h := uniformHash(r)
 		if len(queries) < manyQueries {
 			near := h
@@ -67,8 +90,10 @@ func (c *benchSearchCmd) bank(config hamming.Config) ([]hamming.Query, *hamming.
 		}
 		return h, 1
 	})
-	return queries, x
+	return queries, x, nil
 }
+
+var errStopped = errors.New("stopped")
 
 func uniformHash(r *rand.Rand) (h hamming.Hash) {
 	for i := range 4 {

@@ -35,7 +35,7 @@ type hashCmd struct {
 	Type     []string  `help:"Kinds of hash: ${enum}. Default: all." enum:"pdq,md5,sha1,sha256" default:"pdq,md5,sha1,sha256"`
 	Variants bool      `help:"The PDQ hashes of all eight orientations; needs --json."`
 	Full     bool      `help:"PDQ of every pixel, instead of first reducing to 512x512 as the reference's programs do."`
-	Jobs     int       `help:"Files at a time, at most 1024; default: one a processor." placeholder:"N"`
+	Jobs     int       `help:"Files at a time, at most 1024; 0: one a processor." placeholder:"N"`
 	JSON     bool      `name:"json" help:"One JSON object a line for each file."`
 }
 
@@ -58,8 +58,8 @@ func (hashCmd) Help() string {
   tangkal hash --json --variants evidence/ | jq -r 'select(.pdq.usable) | .pdq.hash'
 
 Prints a line for each hash: kind, hash, quality (of PDQ, 0 to 100; - for the others), path. PDQ is there for JPEG, PNG, GIF,
-WebP and BMP; a quality of 49 or less means that the hash says little and should not be used. Files come in the order
-of their names. Links are followed where they are named, and not below directories. Names with characters that do not print, that are not UTF-8
+WebP and BMP; a quality of 49 or less means that the hash says little and should not be used. Of pictures
+of more than 256 MiB or 104 megapixels only the exact hashes are taken. Files come in the order of their names. Links are followed where they are named, and not below directories. Names with characters that do not print, that are not UTF-8
 or begin with a quote are quoted; with --json, names that are not UTF-8 come also in Base64. What cannot be read is named on standard error, and the exit code is 1.`
 }
 
@@ -98,7 +98,7 @@ type hashedPDQ struct {
 func (c *hashCmd) Run(sh *shell) error {
 	jobs := c.Jobs
 	if jobs < 0 || jobs > maxJobs {
-		return usageError{fmt.Errorf("--jobs %d: give 1 to %d", jobs, maxJobs)}
+		return usageError{fmt.Errorf("--jobs %d: give 1 to %d, or 0 for one a processor", jobs, maxJobs)}
 	}
 	if c.Variants && !(c.JSON && slices.Contains(c.Type, "pdq")) {
 		return usageError{errors.New("--variants: the eight orientations are of PDQ, and only JSON has names for them: give --json too, and pdq among the types")}
@@ -106,8 +106,12 @@ func (c *hashCmd) Run(sh *shell) error {
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
+	if len(c.Type) == 0 {
+		return usageError{errors.New("--type: name at least one of pdq, md5, sha1, sha256")}
+	}
 	type job struct {
 		path string
+		err  error // why a directory could not be listed
 		done chan hashed
 	}
 	work, order := make(chan job), make(chan job, 64*jobs)
@@ -116,8 +120,8 @@ func (c *hashCmd) Run(sh *shell) error {
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
-		return c.walk(func(path string) error {
-			j := job{path, make(chan hashed, 1)}
+		return c.walk(func(path string, err error) error {
+			j := job{path, err, make(chan hashed, 1)}
 			for _, to := range []chan job{order, work} {
 				select {
 				case to <- j:
@@ -132,14 +136,14 @@ func (c *hashCmd) Run(sh *shell) error {
 		g.Go(func() error {
 			f := newFileHasher(c, shared)
 			for j := range work {
-				h := f.hash(ctx, j.path)
+				h := f.hash(ctx, j.path, j.err)
 				bar.add(h.Size)
 				j.done <- h
 			}
 			return nil
 		})
 	}
-	failed := 0
+	failed, printed := 0, 0
 	g.Go(func() error {
 		for j := range order {
 			select {
@@ -150,6 +154,7 @@ func (c *hashCmd) Run(sh *shell) error {
 				if err := c.print(sh, h); err != nil {
 					return err
 				}
+				printed++
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -158,15 +163,20 @@ func (c *hashCmd) Run(sh *shell) error {
 	})
 	err := g.Wait()
 	bar.done()
-	if err == nil && failed > 0 {
-		err = fmt.Errorf("%d files could not be hashed whole", failed)
+	switch {
+	case sh.ctx.Err() != nil:
+		return interruptedError{fmt.Sprintf("%d files are done, the rest is not", printed)}
+	case err == nil && failed == 1:
+		return errors.New("1 file could not be hashed whole")
+	case err == nil && failed > 0:
+		return fmt.Errorf("%d files could not be hashed whole", failed)
 	}
 	return err
 }
 
-// walk calls for every regular file, in the order of names. What cannot be
-// listed is passed on too: opening it will say why.
-func (c *hashCmd) walk(file func(path string) error) error {
+// walk calls for every regular file, in the order of names, and with the error
+// for what cannot be listed.
+func (c *hashCmd) walk(file func(path string, err error) error) error {
 	for _, given := range c.Paths {
 		named, root := string(given), string(given)
 		if info, err := os.Lstat(root); err == nil && info.Mode().Type() == fs.ModeSymlink {
@@ -178,7 +188,7 @@ func (c *hashCmd) walk(file func(path string) error) error {
 			if err == nil && (path != root || d.IsDir()) && !d.Type().IsRegular() {
 				return nil
 			}
-			return file(beneath(named, root, path))
+			return file(beneath(named, root, path), err)
 		})
 		if err != nil {
 			return err
@@ -268,10 +278,14 @@ func newFileHasher(c *hashCmd, shared *budget) *fileHasher {
 // errNotRegular is of pipes, sockets and devices, which have no end.
 var errNotRegular = errors.New("not a regular file")
 
-// hash reads the file once. Of a picture the bytes are kept for the decoder.
-func (f *fileHasher) hash(ctx context.Context, path string) hashed {
+// hash reads the file once, if it was found without an error. Of a picture the
+// bytes are kept for the decoder.
+func (f *fileHasher) hash(ctx context.Context, path string, err error) hashed {
 	h := hashed{Path: path}
-	if err := f.fill(ctx, &h); err != nil {
+	if err == nil {
+		err = f.fill(ctx, &h)
+	}
+	if err != nil {
 		h.Error = reason(err)
 	}
 	return h
@@ -389,7 +403,11 @@ func (f *fileHasher) perceptual(ctx context.Context, h *hashed, room int64) erro
 func reason(err error) string {
 	var refused *pdq.Error
 	if errors.As(err, &refused) {
-		return i18n.For(language()).T(string(refused.Reason))
+		said := i18n.For(language()).T(string(refused.Reason))
+		if refused.Reason == pdq.TooLarge {
+			said += fmt.Sprintf(" (%d MiB, %d megapixels)", maxPicture>>20, pdq.DefaultMaxPixels/1_000_000)
+		}
+		return said
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {

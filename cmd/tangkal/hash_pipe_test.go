@@ -20,7 +20,7 @@ func TestHashOfAPipe(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan hashed, 1)
-	go func() { done <- newFileHasher(&hashCmd{Type: []string{"md5"}}, newBudget()).hash(ctx, pipe) }()
+	go func() { done <- newFileHasher(&hashCmd{Type: []string{"md5"}}, newBudget()).hash(ctx, pipe, nil) }()
 	select {
 	case h := <-done:
 		if h.Error != errNotRegular.Error() || h.MD5 != "" {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func TestHashOfADirectory(t *testing.T) {
 	t.Parallel()
 	files := pictures(t)
 	s := open(t, files)
-	out := s.wants(t, exitFailed, []string{"broken.png: The picture is too damaged to be read.", "1 files could not be hashed whole"},
+	out := s.wants(t, exitFailed, []string{"broken.png: The picture is too damaged to be read.", "1 file could not be hashed whole"},
 		"hash", "--json", "--variants", ".")
 	var paths []string
 	for line := range strings.Lines(out) {
@@ -139,7 +140,7 @@ func TestHashOfLinksToDirectories(t *testing.T) {
 	}
 	stop := errors.New("one is enough")
 	c := hashCmd{Paths: []rawPath{rawPath(s.dir + "/slash")}}
-	err := c.walk(func(path string) error {
+	err := c.walk(func(path string, _ error) error {
 		if _, err := os.Lstat(path); err != nil || !strings.HasPrefix(path, s.dir+"/slash/") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -162,6 +163,7 @@ func TestHashRefusesVariantsItWouldNotShow(t *testing.T) {
 	t.Parallel()
 	s := open(t, map[string]string{"note.txt": "BM is a car"})
 	s.wants(t, exitUsage, []string{"--variants", "--json"}, "hash", "--variants", "note.txt")
+	s.wants(t, exitUsage, []string{"--type"}, "hash", "--type", "", "note.txt")
 	s.wants(t, exitUsage, []string{"--variants", "pdq"}, "hash", "--variants", "--json", "--type", "md5", "note.txt")
 	s.wants(t, 0, []string{"note.txt"}, "hash", "--variants", "--json", "note.txt")
 }
@@ -179,7 +181,7 @@ func TestHashWaitsForMemory(t *testing.T) {
 		"files": {none, semaphore.NewWeighted(pixelsBudget)}, "pixels": {semaphore.NewWeighted(filesBudget), none},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if h := newFileHasher(c, shared).hash(ctx, file); h.PDQ != nil || h.Error != context.DeadlineExceeded.Error() {
+		if h := newFileHasher(c, shared).hash(ctx, file, nil); h.PDQ != nil || h.Error != context.DeadlineExceeded.Error() {
 			t.Errorf("without memory for %s: %+v", name, h)
 		}
 		cancel()
@@ -187,7 +189,7 @@ func TestHashWaitsForMemory(t *testing.T) {
 	shared := newBudget()
 	f := newFileHasher(c, shared)
 	for range 2 {
-		if h := f.hash(t.Context(), file); h.PDQ == nil {
+		if h := f.hash(t.Context(), file, nil); h.PDQ == nil {
 			t.Errorf("%+v", h)
 		}
 	}
@@ -196,10 +198,23 @@ func TestHashWaitsForMemory(t *testing.T) {
 	}
 }
 
+// A command that is told to stop says so, how far it came, and by its code.
+func TestInterruptedCommandsEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"hash", "."}, {"bench", "hash", "--each", "1h"}, {"bench", "search", "--each", "1h"}} {
+		var said strings.Builder
+		if code := run(ctx, args, io.Discard, &said); code != exitInterrupted || !strings.HasPrefix(said.String(), "tangkal: interrupted: ") {
+			t.Errorf("%v: exit code %d, %q", args, code, said.String())
+		}
+	}
+}
+
 func TestBenchHash(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.wants(t, 0, []string{"pdq 512x512 pixels", "pdq 4000x3000 jpeg", "sha256 1 MiB", "median of 1 rounds"},
+	s.wants(t, 0, []string{"pdq 512x512 pixels", "pdq 4000x3000 jpeg", "sha256 1 MiB", "rounds: 1"},
 		"bench", "hash", "--rounds", "1", "--each", "1ms")
 	s.wants(t, exitUsage, []string{"--rounds 0"}, "bench", "hash", "--rounds", "0")
 	s.wants(t, exitUsage, []string{"--each -1s"}, "bench", "search", "--each=-1s")

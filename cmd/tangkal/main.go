@@ -26,8 +26,9 @@ import (
 
 // Exit codes.
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as shells have it of SIGINT
 )
 
 // commands are the subcommands in the order the help shows them.
@@ -51,7 +52,7 @@ the internet: reports, cases, four-eyes notices, proof of delivery, answers.
   tangkal demo                      see it at once, nothing to install
   tangkal serve --help              run it for real
 
-Every option can also be given as TANGKAL_<NAME> in the environment or in a file (--config).`
+The options of the exchange can also be given as TANGKAL_<NAME> in the environment or in a file (--config).`
 
 func main() {
 	cage.Main() // before anything is opened: this may be a worker
@@ -73,6 +74,11 @@ type shell struct {
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
+
+// interruptedError says how far a command came before it was told to stop.
+type interruptedError struct{ after string }
+
+func (e interruptedError) Error() string { return "interrupted: " + e.after }
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -97,9 +103,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	sh := &shell{ctx: ctx, stdout: stdout, stderr: stderr, log: logger(stderr)}
 	err = kctx.Run(sh)
 	var usage usageError
+	var interrupted interruptedError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &interrupted):
+		fmt.Fprintf(stderr, "tangkal: %s\n", interrupted)
+		return exitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "tangkal: %s\n", explain(err))
 		return exitUsage
