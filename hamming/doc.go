@@ -14,6 +14,8 @@
 //	matches, err := x.Within(query, 31)    // numbers and distances
 //	x.Delete(id)
 //
+// A hash of package pdq becomes one of these by conversion, Hash(r.Hash).
+//
 // [Index.Search] looks in some of the sets only, stops after a number of
 // matches, and reuses memory; [Index.SearchAll] answers many queries together;
 // [Index.Orientations] takes the hashes of a picture turned and mirrored.

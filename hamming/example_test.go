@@ -2,11 +2,14 @@ package hamming_test
 
 import (
 	"fmt"
+	"image"
 	"log"
 	"os"
 	"path/filepath"
 
 	"github.com/tangkal/tangkal/hamming"
+	"github.com/tangkal/tangkal/pdq"
+	"github.com/tangkal/tangkal/pdq/synthetic"
 )
 
 // near returns h with its first n bits changed.
@@ -119,4 +122,39 @@ func ExampleOpen() {
 	}
 	fmt.Println(mark, matches[0].Distance)
 	// Output: 1234 3
+}
+
+// A picture is found in a bank of PDQ hashes however it was turned: the eight
+// hashes come from its spectrum. A deleted entry is not found.
+func ExampleIndex_Orientations() {
+	known, shown := synthetic.Photo(200, 200), image.NewRGBA(image.Rect(0, 0, 200, 200))
+	for y := range 200 {
+		for x := range 200 {
+			shown.Set(199-x, y, known.At(x, y)) // as in a mirror
+		}
+	}
+
+	bank := hamming.New(hamming.Config{})
+	defer bank.Close()
+	id, err := bank.Add(hamming.Hash(pdq.Image(known).Hash), 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	query := pdq.Image(shown)
+	var hashes [8]hamming.Hash
+	for o, h := range query.Variants() {
+		hashes[o] = hamming.Hash(h)
+	}
+	matches, err := bank.Orientations(hashes, pdq.MatchDistance, hamming.All)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range matches {
+		fmt.Println(m.ID == id, pdq.Orientation(m.Orientation))
+	}
+	fmt.Println(bank.Delete(id), bank.Len())
+	// Output:
+	// true flip-y
+	// true 0
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tangkal/tangkal/pdq/internal/jpeg"
 )
 
-// DefaultMaxPixels is 100 million: more than cameras and scanners of the day
+// DefaultMaxPixels is 104,857,600: more than cameras and scanners of the day
 // give. In the worst of the formats, PNG with 16 bits a sample, so many take 800
 // MB; [Hasher.Memory] tells of each file beforehand.
 const DefaultMaxPixels = 100 << 20

@@ -7,9 +7,8 @@ import "github.com/tangkal/tangkal/pdq/internal/kernel"
 // result the pixels nearest to the middles of 64x64 fields. It holds as many
 // rows as the boxes need, not the picture.
 type filter struct {
-	width, height int
-	stride        int // width rounded up; what lies beyond the width is never looked at
-	small         [kernel.Side * kernel.Side]float32
+	stride int // width rounded up; what lies beyond the width is never looked at
+	small  [kernel.Side * kernel.Side]float32
 
 	strips kernel.Strips
 	luma   []float32 // a strip as it came
@@ -105,7 +104,6 @@ func (c *column) count(y, height int) int {
 
 // fit makes room for a picture.
 func (f *filter) fit(width, height int) {
-	f.width, f.height = width, height
 	f.stride = up(width)
 	f.strips.Fit(f.stride)
 	f.luma = atLeast(f.luma, kernel.Strip*f.stride)

@@ -71,7 +71,7 @@ const maxBenchEntries = 200_000_000
 func (c *benchSearchCmd) bank(ctx context.Context, config hamming.Config) (queries []hamming.Query, x *hamming.Index, err error) {
 	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // measured data, no secret
 	defer func() {
-		if why := recover(); why == errStopped {
+		if why, _ := recover().(error); errors.Is(why, errStopped) {
 			err = interruptedError{"nothing was measured"}
 		} else if why != nil {
 			panic(why)
