@@ -57,8 +57,7 @@ func rowsOf(t testing.TB, d *db.DB, table string) []map[string]string {
 	return out
 }
 
-// Texts returns the state as one line a row, "table: column=value …", sorted:
-// what go-cmp shows well.
+// Texts returns the state as one line a row, "table: column=value …", sorted.
 func (s State) Texts() []string {
 	var out []string
 	for table, rows := range s {
@@ -73,4 +72,29 @@ func (s State) Texts() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Changed says in a few lines how two states differ, "" if they do not: "-" goes
+// before rows that went, "+" before those that came. Of long rows it shows the
+// beginning, and never compares within them: they have hundreds of kilobytes.
+func Changed(before, after []string) string {
+	var b strings.Builder
+	shown := 0
+	for mark, of := range map[string][2][]string{"-": {before, after}, "+": {after, before}} {
+		for _, row := range of[0] {
+			if _, there := slices.BinarySearch(of[1], row); there {
+				continue
+			}
+			if shown++; shown <= 20 {
+				fmt.Fprintf(&b, "%s %.300s\n", mark, row)
+			}
+		}
+	}
+	if shown > 20 {
+		fmt.Fprintf(&b, "and %d more\n", shown-20)
+	}
+	if shown == 0 && len(before) != len(after) {
+		fmt.Fprintf(&b, "%d rows, %d before\n", len(after), len(before))
+	}
+	return b.String()
 }
