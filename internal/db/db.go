@@ -45,6 +45,7 @@ type DB struct {
 	url     string
 	lite    *lite         // SQLite only
 	pool    *pgxpool.Pool // PostgreSQL only
+	pulse   *pulse        // PostgreSQL only
 	sealer  *Sealer       // nil before SealWith
 	memory  sync.Map      // see Tx.Memory
 	watch   Watch         // nil before Watch
@@ -99,11 +100,11 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		}
 		return &DB{dialect: SQLite, url: url, lite: l}, nil
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		pool, err := openPostgres(ctx, url)
+		pool, beat, err := openPostgres(ctx, url)
 		if err != nil {
 			return nil, fmt.Errorf("open postgres: %w", err)
 		}
-		return &DB{dialect: Postgres, url: url, pool: pool}, nil
+		return &DB{dialect: Postgres, url: url, pool: pool, pulse: beat}, nil
 	default:
 		return nil, fmt.Errorf("database %q: want sqlite:PATH or postgres://USER@HOST/NAME", url)
 	}
@@ -134,6 +135,7 @@ func (d *DB) Close() {
 	}
 	if d.pool != nil {
 		d.pool.Close()
+		d.pulse.close()
 	}
 	if d.hold != nil {
 		d.hold.Close() //nolint:errcheck // it was never written after it was locked

@@ -23,23 +23,28 @@ const pgTries = 4
 // once wait for the disk, and one commit serves all that came meanwhile.
 const minConns = 20
 
-func openPostgres(ctx context.Context, url string) (*pgxpool.Pool, error) {
+func openPostgres(ctx context.Context, url string) (*pgxpool.Pool, *pulse, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg.MaxConns = max(cfg.MaxConns, minConns)
 	cfg.ConnConfig.RuntimeParams["application_name"] = "tangkal"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = SilentAfter
+	}
+	beat := newPulse(cfg.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := pgDurable(ctx, pool); err != nil {
 		pool.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return pool, nil
+	beat.start()
+	return pool, beat, nil
 }
 
 // pgDurable refuses a server on which a commit does not mean "on disk".
@@ -178,7 +183,7 @@ func pgError(err error) error {
 	}
 	_, connect := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err) // also a deadline, ours or the system's
-	if connect || network || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if connect || network || errors.Is(err, net.ErrClosed) || errors.Is(err, errSilent) || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return unavailable(err)
 	}
 	return err
