@@ -112,10 +112,15 @@ func scan(row db.Row) (Entry, error) {
 // After returns at most n entries that party may see and that come after seq,
 // in order. Party Everyone sees what the public sees; a party sees that too.
 func After(ctx context.Context, r db.Reader, party string, seq int64, n int) ([]Entry, error) {
+	// Each of the two is read along its index, n rows of it: under one IN, the
+	// databases sort all that the party will ever see.
 	return db.All(ctx, r, scan, `
 		SELECT `+columns+` FROM (
-			SELECT DISTINCT seq FROM feed_audience WHERE party_id IN ($2, '*') AND seq > $1 ORDER BY seq LIMIT $3
-		) a JOIN feed_entries e ON e.seq = a.seq
+			SELECT seq FROM (SELECT seq FROM feed_audience WHERE party_id = $2 AND seq > $1 ORDER BY seq LIMIT $3) AS own
+			UNION
+			SELECT seq FROM (SELECT seq FROM feed_audience WHERE party_id = '*' AND seq > $1 ORDER BY seq LIMIT $3) AS everyones
+			ORDER BY seq LIMIT $3
+		) a CROSS JOIN feed_entries e WHERE e.seq = a.seq
 		ORDER BY e.seq`, seq, party, n)
 }
 
