@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
@@ -42,13 +43,18 @@ const quickExit = "https://www.wikipedia.org/"
 // console returns what every staff page has: whose chair it is, what waits and
 // where one can go. active is the key of the page in the rail.
 func (s *Server) console(r *http.Request, active, title string, crumbs ...components.Crumb) (components.ConsolePage, error) {
-	ctx, actor := r.Context(), actorOf(r.Context())
-	p := s.page(r, localTime(actor), title)
-	org, err := party.Get(ctx, s.DB, actor.Party)
+	w, err := s.waiting(r.Context(), actorOf(r.Context()))
 	if err != nil {
 		return components.ConsolePage{}, err
 	}
-	w, err := s.waiting(ctx, actor)
+	return s.consoleWith(r, w, active, title, crumbs...)
+}
+
+// consoleWith is console for a page that knows already what waits.
+func (s *Server) consoleWith(r *http.Request, w waits, active, title string, crumbs ...components.Crumb) (components.ConsolePage, error) {
+	ctx, actor := r.Context(), actorOf(r.Context())
+	p := s.page(r, localTime(actor), title)
+	org, err := party.Get(ctx, s.DB, actor.Party)
 	if err != nil {
 		return components.ConsolePage{}, err
 	}
@@ -87,6 +93,7 @@ func signs(a party.Actor) bool {
 
 // waits is how much waits, for whom.
 type waits struct {
+	cases                             casework.Counts
 	triage, mine, opinions, handOvers int
 	approvals, issue, answers         int
 	all                               int // on the page of what waits
@@ -114,6 +121,7 @@ func (s *Server) waiting(ctx context.Context, actor party.Actor) (waits, error) 
 	if err != nil {
 		return w, err
 	}
+	w.cases = c.Cases
 	w.triage, w.mine, w.opinions, w.handOvers = c.Cases.Waiting, c.Cases.Mine, c.Cases.Opinions, c.Cases.HandOvers
 	w.approvals, w.issue, w.answers, w.all = c.Notices.Approve, c.Notices.Issue, c.Notices.Answer, c.Total()
 	return w, nil

@@ -197,7 +197,11 @@ func (s *Server) triagePage(r *http.Request, id casework.ID) (TriagePage, error)
 		title = p.T("triage.title.case", "Ref", view.Case.Ref)
 		crumbs = append(crumbs, components.Crumb{Label: view.Case.Ref})
 	}
-	if pg.ConsolePage, err = s.console(r, "triage", title, crumbs...); err != nil {
+	waiting, err := s.waiting(ctx, by)
+	if err != nil {
+		return pg, err
+	}
+	if pg.ConsolePage, err = s.consoleWith(r, waiting, "triage", title, crumbs...); err != nil {
 		return pg, err
 	}
 	pg.Commands = triageCommands(p)
@@ -205,9 +209,7 @@ func (s *Server) triagePage(r *http.Request, id casework.ID) (TriagePage, error)
 	if err != nil {
 		return pg, err
 	}
-	if pg.Queue, err = s.queuePane(ctx, by, pg.Page, f, rows, next, names); err != nil {
-		return pg, err
-	}
+	pg.Queue = s.queuePane(by, pg.Page, f, rows, next, names, waiting.cases)
 	pg.Queue.Light = light
 	for i := range pg.Queue.Rows {
 		pg.Queue.Rows[i].Current = pg.Queue.Rows[i].ID == string(id)
@@ -246,14 +248,10 @@ func (s *Server) peopleOf(ctx context.Context, of party.ID) (map[party.PersonID]
 }
 
 // queuePane decides everything that the list shows.
-func (s *Server) queuePane(ctx context.Context, by party.Actor, page components.Page, f queueFilter, rows []casework.Case, next string,
-	names map[party.PersonID]party.Person,
-) (QueuePane, error) {
+func (s *Server) queuePane(by party.Actor, page components.Page, f queueFilter, rows []casework.Case, next string,
+	names map[party.PersonID]party.Person, counts casework.Counts,
+) QueuePane {
 	p := page.P
-	counts, err := s.Casework.Counts(ctx, by)
-	if err != nil {
-		return QueuePane{}, err
-	}
 	pane := QueuePane{
 		Filter: f, Narrowed: f.narrowed(), Bulk: f.Bulk, Reload: "/triage" + f.query(), CanWork: auth.Seat(by, auth.CaseWork),
 		BulkHref:  "/triage" + f.with(func(f *queueFilter) { f.Bulk = !f.Bulk }).query(),
@@ -286,7 +284,7 @@ func (s *Server) queuePane(ctx context.Context, by party.Actor, page components.
 			Icon: "list-filter", Title: p.T("triage.none.title"), Text: p.T("triage.none.text"), Action: p.T("triage.none.action"), Href: "/triage",
 		}
 	}
-	return pane, nil
+	return pane
 }
 
 // count is a number that is not worth saying when it is zero.
