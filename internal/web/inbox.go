@@ -62,9 +62,10 @@ func inboxTabs() []string {
 }
 
 const (
-	// inboxRead bounds how many open notices one page reads to sort them by
-	// their soonest clock, in steps of inboxStep.
+	// inboxRead bounds of how many open notices one page reads the clocks, to
+	// sort them by the soonest.
 	inboxRead = 1000
+	// inboxStep is how many answered ones a page shows.
 	inboxStep = 200
 	// inboxShow is how many rows a page shows at first, and how many more each
 	// time somebody asks.
@@ -183,11 +184,11 @@ func (s *Server) inboxPage(r *http.Request, id notice.ID, form answerForm, unsig
 	if pg.ConsolePage, err = s.console(r, "inbox", p.T("inbox.title"), crumbs...); err != nil {
 		return pg, err
 	}
-	rows, err := s.inboxRows(ctx, by)
+	clocks, err := s.inboxClocks(ctx, by)
 	if err != nil {
 		return pg, err
 	}
-	if err := s.inboxList(ctx, by, &pg, f, rows, id); err != nil {
+	if err := s.inboxList(ctx, by, &pg, f, clocks, id); err != nil {
 		return pg, err
 	}
 	if pg.Figures, err = s.inboxFigures(ctx, by, p); err != nil {
@@ -218,22 +219,11 @@ func orAll(tab string) string {
 	return tab
 }
 
-// inboxRows reads the open notices, the soonest clock first: a receipt clock
+// inboxClocks reads the open notices, the soonest clock first: a receipt clock
 // counts like an answer clock. A referral has none and comes last.
-func (s *Server) inboxRows(ctx context.Context, by party.Actor) ([]notice.Row, error) {
-	var all []notice.Row
-	f := notice.Filter{Lives: []notice.Life{notice.Open}, Limit: inboxStep}
-	for len(all) < inboxRead {
-		rows, next, err := s.Notice.Inbox(ctx, by, f)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
-		if f.Cursor = next; next == "" {
-			break
-		}
-	}
-	slices.SortStableFunc(all, func(a, b notice.Row) int {
+func (s *Server) inboxClocks(ctx context.Context, by party.Actor) ([]notice.Clock, error) {
+	all, err := s.Notice.Clocks(ctx, by, inboxRead)
+	slices.SortStableFunc(all, func(a, b notice.Clock) int {
 		x, y := clockRank(a), clockRank(b)
 		if x != y {
 			return x - y
@@ -243,12 +233,12 @@ func (s *Server) inboxRows(ctx context.Context, by party.Actor) ([]notice.Row, e
 		}
 		return a.SentAt.Compare(b.SentAt)
 	})
-	return all, nil
+	return all, err
 }
 
 // clockRank orders running clocks before stopped ones before none.
-func clockRank(row notice.Row) int {
-	if !ticks(row) {
+func clockRank(row notice.Clock) int {
+	if !ticks(row.Kind, row.Deadline) {
 		return 2
 	}
 	switch row.Deadline {
@@ -264,18 +254,18 @@ func clockRank(row notice.Row) int {
 }
 
 // inTab reports whether an open notice belongs to a tab at now.
-func inTab(row notice.Row, tab string, now time.Time, zone *time.Location) bool {
+func inTab(row notice.Clock, tab string, now time.Time, zone *time.Location) bool {
 	answered := row.Deadline == notice.FullyAnswered
 	switch tab {
 	case tabHour:
-		return !answered && ticks(row) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(now.Add(time.Hour))
+		return !answered && ticks(row.Kind, row.Deadline) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(now.Add(time.Hour))
 	case tabToday:
 		y, m, d := now.In(zone).Date()
-		return !answered && ticks(row) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
+		return !answered && ticks(row.Kind, row.Deadline) && !row.DeadlineAt.IsZero() && row.DeadlineAt.Before(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
 	case tabReferrals:
 		return !answered && row.Kind == notes.Referral
 	case tabAsked:
-		return row.Progress.Paused > 0
+		return row.Paused
 	case tabAnswered:
 		return answered
 	default:
@@ -284,12 +274,12 @@ func inTab(row notice.Row, tab string, now time.Time, zone *time.Location) bool 
 }
 
 // inboxList chooses the tab's rows and says them.
-func (s *Server) inboxList(ctx context.Context, by party.Actor, pg *InboxPage, f inboxFilter, rows []notice.Row, id notice.ID) error {
+func (s *Server) inboxList(ctx context.Context, by party.Actor, pg *InboxPage, f inboxFilter, clocks []notice.Clock, id notice.ID) error {
 	zone := localTime(by)
 	for _, tab := range inboxTabs() {
 		t := InboxTab{Label: pg.P.T("inbox.tab." + orAll(tab)), Href: inboxFilter{tab: tab, show: inboxShow}.to("/inbox"), Active: tab == f.tab}
 		n := 0
-		for _, row := range rows {
+		for _, row := range clocks {
 			if inTab(row, tab, pg.Now, zone) {
 				n++
 			}
@@ -304,18 +294,28 @@ func (s *Server) inboxList(ctx context.Context, by party.Actor, pg *InboxPage, f
 	if f.tab == tabAnswered {
 		shown, err = s.answeredRows(ctx, by, pg, f)
 	} else {
-		shown = slices.DeleteFunc(rows, func(row notice.Row) bool { return !inTab(row, f.tab, pg.Now, zone) })
-		if len(shown) > f.show {
-			pg.More = inboxFilter{tab: f.tab, show: min(f.show+inboxShow, inboxRead)}.to("/inbox")
-			shown = shown[:f.show]
+		var ids []notice.ID
+		for _, row := range clocks {
+			if inTab(row, f.tab, pg.Now, zone) {
+				ids = append(ids, row.ID)
+			}
 		}
+		if len(ids) > f.show {
+			pg.More = inboxFilter{tab: f.tab, show: min(f.show+inboxShow, inboxRead)}.to("/inbox")
+			ids = ids[:f.show]
+		}
+		shown, err = s.Notice.Addressed(ctx, by, ids)
 	}
+	if err != nil {
+		return err
+	}
+	first, err := s.Notice.FirstItems(ctx, by, shown)
 	if err != nil {
 		return err
 	}
 	issuers := map[party.ID]string{}
 	for _, row := range shown {
-		line, err := s.inboxRow(ctx, by, pg.Page, row, issuers)
+		line, err := s.inboxRow(ctx, pg.Page, row, first[row.ID], issuers)
 		if err != nil {
 			return err
 		}
@@ -340,7 +340,7 @@ func (s *Server) answeredRows(ctx context.Context, by party.Actor, pg *InboxPage
 
 // inboxRow says one notice. The place of its first item is a path on the
 // reader's own platform, and no link.
-func (s *Server) inboxRow(ctx context.Context, by party.Actor, page components.Page, row notice.Row, issuers map[party.ID]string) (InboxRow, error) {
+func (s *Server) inboxRow(ctx context.Context, page components.Page, row notice.Row, first string, issuers map[party.ID]string) (InboxRow, error) {
 	p := page.P
 	out := InboxRow{
 		ID: string(row.ID), Ref: row.Ref, Kind: p.T("inbox.kind-of." + string(row.Kind)), From: row.IssuerName,
@@ -358,12 +358,8 @@ func (s *Server) inboxRow(ctx context.Context, by party.Actor, page components.P
 		issuers[row.Issuer] = org.Establishment
 	}
 	out.State = issuers[row.Issuer]
-	first, err := s.Notice.Items(ctx, by, row.ID, 0, 1)
-	if err != nil {
-		return out, err
-	}
-	if len(first) > 0 {
-		out.Place = placeOf(first[0].URL)
+	if first != "" {
+		out.Place = placeOf(first)
 		if row.ItemCount > 1 {
 			out.Place += " +" + p.Number(int64(row.ItemCount-1))
 		}

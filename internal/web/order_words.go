@@ -87,7 +87,7 @@ func deliveryChip(p *i18n.Printer, row notice.Row) components.Chip {
 // a word.
 func noticeDeadline(p *i18n.Printer, row notice.Row, now time.Time) (d components.Deadline, ok bool) {
 	window := time.Duration(row.DeadlineMinutes) * time.Minute
-	if !ticks(row) {
+	if !ticks(row.Kind, row.Deadline) {
 		return components.Deadline{}, true
 	}
 	switch row.Deadline {
@@ -113,8 +113,8 @@ func noticeDeadline(p *i18n.Printer, row notice.Row, now time.Time) (d component
 
 // ticks reports whether a notice's clock is shown. A referral asks and sets no
 // time: its receipt clock only makes us try the next channel, and nobody is late.
-func ticks(row notice.Row) bool {
-	return row.Kind != notes.Referral || row.Deadline != notice.AwaitsReceipt && row.Deadline != notice.IsUnreceived
+func ticks(kind notes.NoticeKind, clock notice.DeadlineState) bool {
+	return kind != notes.Referral || clock != notice.AwaitsReceipt && clock != notice.IsUnreceived
 }
 
 // clockStarted is when the answer clock began: at receipt, or when service was
