@@ -280,7 +280,7 @@ func (a *App) vouched(s feed.Subscription) feed.Subscription {
 // everything else works.
 func (a *App) reindex(ctx context.Context) error {
 	const atOnce = 50 // the writer is given back in between
-	err := a.Vault.Once("search-index", func() error {
+	err := a.Vault.Once("search-beginnings", func() error {
 		for after, err := a.Casework.Reindex(ctx, "", atOnce); ; after, err = a.Casework.Reindex(ctx, after, atOnce) {
 			if err != nil {
 				return err

@@ -125,7 +125,8 @@ const (
 	words   = `replace(t.words, 'qruangsuara', CASE WHEN g.n % 7 = 0 AND t.object = 'case' THEN 'qkabarkita' ELSE 'qruangsuara' END)
 		|| ' q2024 qtestks2024' || ` + number + ` || ' qtestlp2024' || ` + number + ` || ' qtestph2024' || ` + number + ` || ' q' || ` + number +
 		` || ' q' || substr(` + number + `, 2) || ' q' || substr(` + number + `, 3) || ' q' || substr(` + number + `, 4) || ' q' || substr(` + number + `, 5)
-		|| ' q' || substr(` + number + `, 6) || ' q' || substr(` + number + `, 7) || ' q' || substr(` + number + `, 8)`
+		|| ' q' || substr(` + number + `, 6) || ' q' || substr(` + number + `, 7) || ' q' || substr(` + number + `, 8)
+		|| ' b' || substr(` + number + `, 1, 7) || ' b' || substr(` + number + `, 1, 8) || ' b' || substr(` + number + `, 1, 9)`
 )
 
 // withoutWords drops PostgreSQL's index over words until the returned function

@@ -2,29 +2,23 @@ package db
 
 import "strings"
 
-// A Term is one word that a text must hold. It is of a to z and 0 to 9, in any
-// of its spellings; With prefix, a word that only begins so is found too.
-type Term struct {
-	Spellings []string
-	Prefix    bool
-}
+// A Term is one word that a text must hold, in any of its spellings, each of a
+// to z and 0 to 9.
+type Term []string
 
 // MatchWords returns the condition that the column words of search_docs d holds
 // every term, and its argument, for placeholder $n. SQLite asks its FTS5 table
 // (https://sqlite.org/fts5.html), PostgreSQL its tsvector index.
 func MatchWords(dialect Dialect, n string, terms []Term) (condition, argument string) {
-	and, or, quote, begins := " AND ", " OR ", `"`, "*"
+	and, or, quote := " AND ", " OR ", `"`
 	if dialect == Postgres {
-		and, or, quote, begins = " & ", " | ", "", ":*"
+		and, or, quote = " & ", " | ", ""
 	}
 	all := make([]string, len(terms))
 	for i, t := range terms {
-		each := make([]string, len(t.Spellings))
-		for j, s := range t.Spellings {
+		each := make([]string, len(t))
+		for j, s := range t {
 			each[j] = quote + s + quote
-			if t.Prefix {
-				each[j] += begins
-			}
 		}
 		all[i] = "(" + strings.Join(each, or) + ")"
 	}

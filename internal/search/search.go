@@ -3,7 +3,8 @@
 //
 // A text is kept as words in lower case without accents, each with a letter in
 // front of it, and found by whole words; the last word asked for may be the
-// beginning of one. Words of sealed texts are kept as MACs under the instance
+// beginning of one. Beginnings are kept like words: a database that had to look
+// for all words that begin so would read whatever stands about any of them. Words of sealed texts are kept as MACs under the instance
 // key and the party: whoever holds the database reads none of them, and a word
 // that somebody guesses tells nothing without the key. They are found whole
 // only. The rows are written in the transaction of what they are about.
@@ -29,12 +30,14 @@ const (
 	maxWords  = 400 // different words of one text
 	maxTerms  = 8   // of one question
 	maxWord   = 40  // letters of a word; what is longer is cut
-	minPrefix = 3   // letters of the beginning of a word
+	minPrefix = 3   // letters of the beginning of a word,
+	maxPrefix = 12  // and of one that is not yet the word
 )
 
 // What stands in front of a kept word: what kind of word it is.
 const (
 	plainWord  = "q"
+	beginWord  = "b" // the beginning of a plain one
 	sealedWord = "z"
 	partyWord  = "p"
 	objectWord = "o"
@@ -82,10 +85,14 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 	}
 	words := []string{party(d.Party), objectWord + d.Object}
 	for _, p := range d.Plain {
+		ref := numbers(p)
 		for _, w := range split(p) {
 			words = append(words, plainWord+w)
+			if ref == nil {
+				words = append(words, beginnings("", w)...)
+			}
 		}
-		words = append(words, numbers(p)...)
+		words = append(words, ref...)
 	}
 	for _, w := range split(d.Sealed) {
 		words = append(words, x.sealed(d.Party, w))
@@ -146,19 +153,30 @@ func ascii(w string) string {
 }
 
 // numbers are the ways in which people write a reference: whole without its
-// dashes, the last digits of its number, and that without the zeros in front.
+// dashes, the last digits of its number, and that without the zeros in front;
+// and the beginnings of the first and the last. Nil for what is no reference.
 func numbers(p string) []string {
 	if !strings.Contains(p, "-") || strings.ContainsAny(p, " ") {
 		return nil
 	}
 	parts := split(p)
-	out := []string{plainWord + strings.Join(parts, "")}
 	last := parts[len(parts)-1]
+	series := strings.Join(parts[:len(parts)-1], "")
+	out := append([]string{plainWord + series + last}, beginnings(series, last)...)
 	for i := 1; i+minPrefix <= len(last); i++ {
 		out = append(out, plainWord+last[i:])
 	}
 	if last = strings.TrimLeft(last, "0"); last != "" {
-		out = append(out, plainWord+last)
+		out = append(append(out, plainWord+last), beginnings("", last)...)
+	}
+	return out
+}
+
+// beginnings are what somebody may have typed of a word that stands behind others.
+func beginnings(before, w string) []string {
+	var out []string
+	for n := minPrefix; n < min(len(w), maxPrefix+1); n++ {
+		out = append(out, beginWord+before+w[:n])
 	}
 	return out
 }
@@ -241,15 +259,17 @@ func (x *Index) terms(q Question) []db.Term {
 		return nil
 	}
 	if whole := numbers(strings.ToLower(strings.TrimSpace(q.Text))); len(whole) > 0 && len(asked) > 2 {
-		return append(x.scope(q), db.Term{Spellings: whole[:1], Prefix: true})
+		return append(x.scope(q), db.Term{whole[0], beginWord + strings.TrimPrefix(whole[0], plainWord)})
 	}
 	out := x.scope(q)
 	for i, w := range asked[:min(len(asked), maxTerms)] {
-		t := db.Term{Spellings: []string{plainWord + w}}
+		t := db.Term{plainWord + w}
 		if q.Party != "" {
-			t.Spellings = append(t.Spellings, x.sealed(q.Party, w))
+			t = append(t, x.sealed(q.Party, w))
 		}
-		t.Prefix = i == len(asked)-1 && len(w) >= minPrefix
+		if i == len(asked)-1 && len(w) >= minPrefix {
+			t = append(t, beginWord+w)
+		}
 		out = append(out, t)
 	}
 	return out
@@ -258,9 +278,9 @@ func (x *Index) terms(q Question) []db.Term {
 // scope narrows a question to a party and a kind of thing, so that what others
 // have makes it no slower.
 func (x *Index) scope(q Question) []db.Term {
-	out := []db.Term{{Spellings: []string{objectWord + q.Object}}}
+	out := []db.Term{{objectWord + q.Object}}
 	if q.Party != "" {
-		out = append(out, db.Term{Spellings: []string{party(q.Party)}})
+		out = append(out, db.Term{party(q.Party)})
 	}
 	return out
 }

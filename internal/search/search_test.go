@@ -63,6 +63,9 @@ func TestWordsFindWhatTheyStandIn(t *testing.T) {
 			{"a", "case", "test-ks-2026-01192", []string{"c1"}},
 			{"a", "case", "TEST-KS-2026-0119", []string{"c1"}}, // or its beginning
 			{"a", "case", "1192", []string{"c1"}},
+			{"a", "case", "119", []string{"c1"}},          // of its digits, too
+			{"a", "case", "video ruangs", []string{"c1"}}, // of the last of two words,
+			{"a", "case", "ruangs video", nil},            // of no other
 			{"a", "case", "0087", []string{"c2"}},
 			{"a", "case", "87", []string{"c2"}},
 			{"a", "case", "2026", []string{"c2", "c1"}}, // the latest first, each once
