@@ -111,6 +111,7 @@ func liteDSN(path, lock string) string {
 	q.Add("_pragma", "synchronous(FULL)")
 	q.Add("_pragma", "foreign_keys(1)")
 	q.Add("_pragma", "secure_delete(1)")
+	q.Add("_pragma", "temp_store(2)") // what a savepoint could put back stays in memory
 	q.Set("_txlock", lock)
 	return "file:" + path + "?" + q.Encode()
 }
