@@ -97,26 +97,31 @@ const usually = 24 * time.Hour
 
 // getReport: GET /report is the form.
 func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
-	pg, err := s.reportPage(r)
-	if err != nil {
-		return err
-	}
-	return s.render(w, r, http.StatusOK, reportView(pg))
+	pg := s.reportPage(r)
+	return s.showReport(w, r, http.StatusOK, pg)
 }
 
-// reportPage is the form, empty.
-func (s *Server) reportPage(r *http.Request) (ReportPage, error) {
+// reportPage is the form, empty and without its choice of agencies.
+func (s *Server) reportPage(r *http.Request) ReportPage {
 	pg := ReportPage{
 		PublicPage: s.narrowPage(r, "public.report.title", "report"), Token: s.Report.NewToken(),
 		MaxFiles: report.MaxFiles, FileLimit: "50 MB",
 	}
 	pg.Reply = pg.P.Lang()
 	pg.Path, pg.LangForm = "/report", "report"
+	return pg
+}
+
+// showReport draws the form.
+func (s *Server) showReport(w http.ResponseWriter, r *http.Request, status int, pg ReportPage) error {
 	agencies, err := s.Report.Agencies(r.Context())
+	if err != nil {
+		return err
+	}
 	for _, a := range agencies {
 		pg.Agencies = append(pg.Agencies, Option{a.Code, a.Name})
 	}
-	return pg, err
+	return s.render(w, r, status, reportView(pg))
 }
 
 // narrowPage is a public page of one column with the quick exit.
@@ -129,10 +134,7 @@ func (s *Server) narrowPage(r *http.Request, titleKey, active string) components
 // postReport: POST /report files a report and shows its receipt, once and in
 // the answer itself, so that the code never stands in an address.
 func (s *Server) postReport(w http.ResponseWriter, r *http.Request) error {
-	pg, err := s.reportPage(r)
-	if err != nil {
-		return err
-	}
+	pg := s.reportPage(r)
 	in, err := readIntake(w, r)
 	if in == nil {
 		return err
@@ -143,7 +145,7 @@ func (s *Server) postReport(w http.ResponseWriter, r *http.Request) error {
 		return s.reportAgain(w, r, pg, in, err)
 	}
 	if in.texts.Has("switch") { // the language switch, which keeps what was typed
-		return s.render(w, r, http.StatusOK, reportView(pg))
+		return s.showReport(w, r, http.StatusOK, pg)
 	}
 	what := pg.submission(in)
 	if what.Spend, err = s.pay(r, in); unpaid(err) {
@@ -207,7 +209,7 @@ func (s *Server) reportAgain(w http.ResponseWriter, r *http.Request, pg ReportPa
 	if fieldError(errs, "token") != "" {
 		pg.Token = s.Report.NewToken()
 	}
-	return s.render(w, r, http.StatusUnprocessableEntity, reportView(pg))
+	return s.showReport(w, r, http.StatusUnprocessableEntity, pg)
 }
 
 // mend says what is wrong, each beside its field; a link is named by its
