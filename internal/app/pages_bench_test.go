@@ -118,6 +118,7 @@ func pagesOf(told, waiting *story) []pageAsked {
 		{"find-part", "analyst", "/find?q=1000777"},
 		{"find-word", "analyst", "/find?q=kabarkita"},
 		{"find-common", "analyst", "/find?q=ruangsuara"},
+		{"find-beginning", "analyst", "/find?q=ruangs"},
 		{"find-two", "analyst", "/find?q=kabarkita+1000777"},
 		{"find-unknown", "analyst", "/find?q=zanzibar"},
 		{"find-officer", "officer", "/find?q=1000777"},
