@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -64,6 +65,17 @@ func (c *serveCmd) Run(sh *shell) error {
 	if secret != "" {
 		fmt.Fprintf(sh.stdout, "Nobody has an account yet. Become the first administrator within 24 hours:\n  open    %s%s\n  secret  %s\n", a.Config.PublicURL, firstRunPath, secret)
 	}
+	notify(sh.ctx, "READY=1") // the listener is open: whoever comes now is answered in a moment
+	told := make(chan struct{})
+	running := context.AfterFunc(sh.ctx, func() {
+		defer close(told)
+		notify(context.WithoutCancel(sh.ctx), "STOPPING=1")
+	})
+	defer func() {
+		if !running() {
+			<-told
+		}
+	}()
 	return a.Run(sh.ctx, l)
 }
 

@@ -182,6 +182,17 @@ func (d *drill) random(n uint64) *rand.Rand { return rand.New(rand.NewPCG(d.seed
 // work in hand come to rest. The server runs when it returns.
 func (d *drill) run(t *testing.T, n int) {
 	t.Helper()
+	d.under(t, func() {
+		for range n {
+			d.kill(t)
+		}
+	})
+	d.settle(t)
+}
+
+// under starts the server and does something while the writers work.
+func (d *drill) under(t *testing.T, do func()) {
+	t.Helper()
 	d.start(t)
 	d.awaitReady(t)
 	d.hook.register(t, d.people["platform"])
@@ -196,15 +207,10 @@ func (d *drill) run(t *testing.T, n int) {
 	}
 	defer writers.Wait()
 	defer stop()
-	for n := d.acks.kinds(); n["received"] < 2 || n["answered"] == 0; n = d.acks.kinds() { // some of everything, before the first kill
+	for n := d.acks.kinds(); n["received"] < 2 || n["answered"] == 0; n = d.acks.kinds() { // some of everything, first
 		d.acks.await(t, d.acks.count()+1)
 	}
-	for range n {
-		d.kill(t)
-	}
-	stop()
-	writers.Wait()
-	d.settle(t)
+	do()
 }
 
 // kill ends the server at a random moment: now and then while it starts, else
