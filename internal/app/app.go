@@ -57,6 +57,7 @@ type App struct {
 	Auth      *auth.Auth
 	Sessions  *auth.Sessions
 	Passkeys  *auth.Passkeys
+	Provider  *auth.Provider // nil without one
 	Fetch     *fetch.Client
 	Cage      *cage.Cage
 	Outbox    *outbox.Outbox
@@ -192,6 +193,9 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	a.Auth = auth.New(a.DB, a.Feed, a.Clock, a.Vault.MAC)
 	a.Sessions = a.Auth.NewSessions(c.secure())
 	if a.Passkeys, err = a.Auth.NewPasskeys(c.PublicURL, c.InstanceName); err != nil {
+		return err
+	}
+	if err = a.openProvider(); err != nil {
 		return err
 	}
 	a.Fetch, err = fetch.New(fetch.Config{

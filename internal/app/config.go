@@ -59,6 +59,14 @@ type Config struct {
 	MailFrom         string `help:"Address that our mail comes from, as tangkal@tangkal.example." env:"TANGKAL_MAIL_FROM" placeholder:"ADDRESS"`
 	MailBounces      string `help:"Address that delivery reports come back to, with +TOKEN added to its local part. Default: that of --mail-from." env:"TANGKAL_MAIL_BOUNCES" placeholder:"ADDRESS"`
 
+	OIDCIssuer     string   `name:"oidc-issuer" help:"OpenID provider that says who the people of one organisation are, as https://login.example. Without one nobody comes that way." env:"TANGKAL_OIDC_ISSUER" placeholder:"URL"`
+	OIDCName       string   `name:"oidc-name" help:"Its name on the button." default:"OpenID" env:"TANGKAL_OIDC_NAME" placeholder:"NAME"`
+	OIDCClient     string   `name:"oidc-client" help:"Client identifier there." env:"TANGKAL_OIDC_CLIENT" placeholder:"ID"`
+	OIDCSecretFile string   `name:"oidc-secret-file" help:"File with the client's secret." env:"TANGKAL_OIDC_SECRET_FILE" type:"existingfile" placeholder:"FILE"`
+	OIDCOrg        string   `name:"oidc-org" help:"Code of the organisation whose people it knows; it speaks for no other." env:"TANGKAL_OIDC_ORG" placeholder:"CODE"`
+	OIDCClaim      string   `name:"oidc-claim" help:"Claim that its tokens must carry, as groups=tangkal." env:"TANGKAL_OIDC_CLAIM" placeholder:"NAME=VALUE"`
+	OIDCInside     []string `name:"oidc-inside" help:"Networks of one's own in which it may stand, as 10.20.0.0/24; otherwise only public addresses are asked." env:"TANGKAL_OIDC_INSIDE" placeholder:"NETWORK"`
+
 	Metrics string `help:"Address on which Prometheus reads numbers (/metrics), as 127.0.0.1:9464: for the operator alone. Off unless given." env:"TANGKAL_METRICS" placeholder:"HOST:PORT"`
 
 	Traces      string  `help:"Collector that takes OpenTelemetry traces (OTLP over HTTP), as http://127.0.0.1:4318. Off unless given." env:"TANGKAL_TRACES" placeholder:"URL"`
@@ -90,6 +98,7 @@ func (c *Config) complete() {
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.QuietRate, c.TracesShare = cmp.Or(c.QuietRate, 20), cmp.Or(c.TracesShare, 0.1)
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
+	c.OIDCName = cmp.Or(c.OIDCName, "OpenID")
 	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)
 }
 
@@ -167,6 +176,7 @@ func (c Config) Check() error {
 		add("counsel-url %q: want https://… or tel:…", c.CounselURL)
 	}
 	faults = append(faults, c.checkMail()...)
+	faults = append(faults, c.checkProvider()...)
 	faults = append(faults, c.checkFiles()...)
 	return errors.Join(faults...)
 }

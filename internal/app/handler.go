@@ -16,7 +16,7 @@ import (
 // origin, evidence on another, health beside them.
 func (a *App) Handler() (http.Handler, error) {
 	pages := web.New(web.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Sessions: a.Sessions, Passkeys: a.Passkeys, Vault: a.Vault,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Sessions: a.Sessions, Passkeys: a.Passkeys, Provider: a.Provider, Vault: a.Vault,
 		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Report: a.Report, Casework: a.Casework, Notice: a.Notice, Cage: a.Cage, Mail: a.Mail, Tell: a.Tell, Duty: a.Duty, Gate: a.Gate, Toll: a.Toll,
 		EvidenceOrigin: a.Config.EvidenceOrigin, Secure: a.Config.secure(), Demo: a.Config.Demo, Stopping: a.stopping,
 		Emergency: a.Config.Emergency, Counsel: a.Config.Counsel, CounselURL: a.Config.CounselURL,

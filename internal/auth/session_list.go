@@ -158,6 +158,11 @@ func endSessions(ctx context.Context, tx *db.Tx, person party.PersonID, id, keep
 		WHERE person_id = $1 AND ended_at IS NULL AND (id = $2 OR $2 = '' AND id <> $3)`, person, id, keep, db.Micros(now), []byte{})
 }
 
+// endSessionsBy ends the sessions of a person that began in one way.
+func endSessionsBy(ctx context.Context, tx *db.Tx, person party.PersonID, way Way, now time.Time) (int64, error) {
+	return tx.Exec(ctx, `UPDATE sessions SET ended_at = $3, data = $4, mac = NULL WHERE person_id = $1 AND way = $2 AND ended_at IS NULL`, person, way, db.Micros(now), []byte{})
+}
+
 // A mark tells a family by what its browsers say of themselves.
 type mark struct{ in, family string }
 

@@ -15,15 +15,16 @@ import (
 // JoinPage is where an invited person makes their passkey or browser key.
 type JoinPage struct {
 	components.PublicPage
-	Action  string // POST: name, lang, zone, label, and public or passkey-challenge and credential
-	Party   string
-	Roles   string
-	Name    string
-	Zones   []Option
-	Zone    string
-	Label   string // of the browser
-	Passkey PasskeyButton
-	Errors  []components.FieldError
+	Action   string // POST: name, lang, zone, label, and public or passkey-challenge and credential
+	Party    string
+	Roles    string
+	Name     string
+	Zones    []Option
+	Zone     string
+	Label    string // of the browser
+	Passkey  PasskeyButton
+	Provider ProviderLink
+	Errors   []components.FieldError
 }
 
 func (pg JoinPage) wrong(field string) string { return fieldError(pg.Errors, field) }
@@ -100,6 +101,9 @@ func (s *Server) joinPage(r *http.Request) (JoinPage, error) {
 	pg.Signs, pg.Narrow, pg.NoFoot, pg.Exit = true, true, true, ""
 	pg.Title = pg.P.T("public.join.title", "Party", org.Name)
 	pg.Roles, pg.Zones = roleNames(pg.P, i.Roles), zones(pg.P, s.Clock.Now(), org.Zone)
+	if s.Provider.For(org) {
+		pg.Provider = ProviderLink{Name: s.Provider.Name, Href: pg.Action + "/provider"}
+	}
 	pg.Passkey, err = s.newPasskey(func() (auth.Ceremony, error) { return s.Passkeys.BeginJoin(r.Context(), secret) })
 	return pg, err
 }

@@ -23,9 +23,10 @@ func (s *Server) adminRoutes() []Route {
 		{"GET /organisation", auth.PartyRead, s.organisation},
 		{"POST /organisation/people", auth.PartyAdmin, s.invite},
 		{"POST /organisation/people/{id}", auth.PartyAdmin, s.changePerson},
+		{"POST /organisation/people/{id}/provider", auth.PartyAdmin, s.linkProvider},
+		{"POST /organisation/people/{id}/recover", auth.PartyAdmin, s.openRecovery},
 		{"POST /organisation/people/{id}/deactivate", auth.PartyAdmin, s.deactivate},
 		{"POST /organisation/people/{id}/sessions/end", auth.PartyAdmin, s.endSessions},
-		{"POST /organisation/people/{id}/recover", auth.PartyAdmin, s.openRecovery},
 		{"POST /organisation/invitations/{id}/revoke", auth.PartyAdmin, s.revokeInvitation},
 		{"POST /organisation/parties", auth.PartyAdd, s.addParty},
 		{"POST /organisation/keys", auth.PartyAdmin, s.addAPIKey},
@@ -58,6 +59,7 @@ type OrganisationPage struct {
 	Roles      []components.Choice
 	Kinds      []Option
 	Colleagues []Option
+	Provider   string // name of the provider that knows these people, "" without one
 	Open       string // the form that stands open after an error
 	Errors     []components.FieldError
 	Was        url.Values // what was sent, so that nothing has to be typed again
@@ -71,6 +73,7 @@ type MemberRow struct {
 	Keys                      string
 	NoKey                     bool
 	Active, Self              bool
+	Subject                   string // whom the provider knows them as
 }
 
 // An InviteRow is somebody who was asked to join.
@@ -137,6 +140,9 @@ func (s *Server) showOrganisation(w http.ResponseWriter, r *http.Request, status
 		Admin: auth.Seat(actor, auth.PartyAdmin), MayAdd: auth.Seat(actor, auth.PartyAdd), Was: url.Values{},
 	}
 	if err := s.fillPeople(ctx, &pg, actor); err != nil {
+		return err
+	}
+	if err := s.fillSubjects(ctx, &pg, actor, org); err != nil {
 		return err
 	}
 	if pg.Admin {

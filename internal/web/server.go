@@ -43,6 +43,7 @@ type Deps struct {
 	Auth      *auth.Auth
 	Sessions  *auth.Sessions
 	Passkeys  *auth.Passkeys
+	Provider  *auth.Provider // nil without one
 	Vault     *vault.Vault
 	Packs     *policy.Set
 	Platforms *canonical.Platforms

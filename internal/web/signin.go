@@ -25,6 +25,7 @@ type SignInPage struct {
 	Next      string // path to go to afterwards, "" for the person's first page
 	Failed    string // why the last attempt was refused, "" if there was none
 	Passkey   PasskeyButton
+	Provider  ProviderLink
 	Demo      []DemoParty
 }
 
@@ -52,6 +53,9 @@ func (s *Server) signInRoutes() []Route {
 		{"GET /sign-in", "", s.getSignIn},
 		{"POST /sign-in", "", s.postSignIn},
 		{"POST /sign-in/passkey", "", s.postSignInPasskey},
+		{"GET /sign-in/provider", "", s.getProvider},
+		{"GET /sign-in/provider/back", "", s.getProviderBack},
+		{"GET /invitation/{secret}/provider", "", s.getProviderJoin},
 		{"POST /sign-out", "", s.postSignOut},
 		{"POST /demo/sign-in", "", s.postDemoSignIn},
 		{"GET /invitation/{secret}", "", s.getInvitation},
@@ -92,6 +96,9 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 			return err
 		}
 		pg.Passkey = PasskeyButton{Challenge: c.ID, Options: options}
+	}
+	if s.Provider.On() {
+		pg.Provider = ProviderLink{Name: s.Provider.Name, Href: "/sign-in/provider?next=" + urlQuery(pg.Next)}
 	}
 	if refused != nil {
 		pg.PublicPage.Failed, pg.Path = true, "/sign-in"

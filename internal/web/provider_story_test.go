@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/tangkal/tangkal/internal/app"
+	"github.com/tangkal/tangkal/internal/auth/oidctest"
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web/axetest"
+	"github.com/tangkal/tangkal/internal/web/browsertest"
+)
+
+// startProvided is a house in which a provider knows the people of
+// tangkal-daring.
+func startProvided(t *testing.T) (*orderHouse, *oidctest.Server) {
+	t.Helper()
+	op := oidctest.Start(t)
+	now := clock.NewManual(time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC))
+	op.Set(func(s *oidctest.Server) { s.Now = now.Now })
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte(op.Secret+"\n"), 0o600))
+	x := exchangetest.StartOn(t, "sqlite:"+t.TempDir()+"/tangkal.db", now, func(c *app.Config) {
+		c.OIDCIssuer, c.OIDCName, c.OIDCClient, c.OIDCSecretFile, c.OIDCOrg = op.URL, "Akun Contoh", op.ClientID, secret, "tangkal-daring"
+	})
+	return &orderHouse{Exchange: x, now: now, analyst: "analyst", approver: "approver", officer: "officer"}, op
+}
+
+// An administrator links an analyst, who then signs in through their
+// organisation, looks and works, and is asked for a key where one is needed.
+func TestSigningInThroughAProvider(t *testing.T) {
+	t.Parallel()
+	h, _ := startProvided(t)
+	analyst := h.As(t, "analyst")
+	resp, err := h.As(t, "agency-admin").Browser.PostForm(h.URL+"/organisation/people/"+string(analyst.Person)+"/provider", url.Values{"subject": {"subject-1"}}) //nolint:noctx // a page
+	if status, body := h.page(t, "link", resp, err); status != http.StatusOK || !strings.Contains(body, `value="subject-1"`) {
+		t.Fatalf("linking: %d", status)
+	}
+	p := browsertest.Open(t, browsertest.View{Lang: "en", Dark: true, Phone: true})
+	p.Go(h.URL + "/sign-in?lang=en&next=/profile")
+	if err := p.Has("Sign in with Akun Contoh", "still take a passkey"); err != nil {
+		t.Error(err)
+	}
+	axetest.Check(t, p.Context, "")
+	p.Shot("provider-sign-in-phone")
+	if wide := p.Overflow(); wide > 0 {
+		t.Errorf("the page is %d pixels too wide", wide)
+	}
+	p.Run(chromedp.Click(`a[href^="/sign-in/provider"]`, chromedp.ByQuery), chromedp.WaitVisible("#me", chromedp.ByQuery))
+	if err := p.Has("through your organisation’s sign-in", analyst.Name); err != nil {
+		t.Error(err)
+	}
+	p.Run(chromedp.Evaluate(`document.querySelector('form[action$="/revoke"]').requestSubmit()`, nil), chromedp.WaitVisible("#touch", chromedp.ByQuery))
+	p.Shot("provider-touch-phone")
+	if said := p.Complaints(); len(said) > 0 {
+		t.Errorf("the browser complains: %q", said)
+	}
+}
+
+// Somebody invited joins with their account, without a key, and makes their
+// first passkey while they have just arrived.
+func TestJoiningThroughAProvider(t *testing.T) {
+	t.Parallel()
+	h, op := startProvided(t)
+	op.Set(func(s *oidctest.Server) { s.Subject = "subject-2" })
+	admin := h.As(t, "agency-admin")
+	_, secret, err := h.App.Auth.Invite(t.Context(), admin.Actor, admin.Party, "Dewi L.", "dewi@tangkal.example", []party.Role{party.Analyst})
+	must(t, err)
+	p := browsertest.Open(t, browsertest.View{})
+	p.Authenticator()
+	p.Go(h.URL + "/invitation/" + secret)
+	axetest.Check(t, p.Context, "")
+	p.Shot("provider-join")
+	p.Run(chromedp.Click(`a[href$="/provider"]`, chromedp.ByQuery), chromedp.WaitVisible(".rail", chromedp.ByQuery))
+	who, err := party.ByEmail(t.Context(), h.App.DB, "dewi@tangkal.example")
+	must(t, err)
+	ways, err := party.WaysIn(t.Context(), h.App.DB, who.ID)
+	if err != nil || ways != 0 || !who.Has(party.Analyst) || len(who.Roles) != 1 {
+		t.Errorf("joined as %+v with %d keys, %v", who, ways, err)
+	}
+	p.Go(h.URL + "/profile")
+	p.Run(chromedp.Click(`[data-passkey="create"]`, chromedp.ByQuery), chromedp.WaitVisible(`main [role="status"]`, chromedp.ByQuery))
+	if ways, err = party.WaysIn(t.Context(), h.App.DB, who.ID); err != nil || ways != 1 {
+		t.Errorf("%d keys, %v", ways, err)
+	}
+	if said := p.Complaints(); len(said) > 0 {
+		t.Errorf("the browser complains: %q", said)
+	}
+}
+
+// What does not come from this browser's own trip opens nothing, leads nowhere
+// else, and a provider that is away is said so.
+func TestAProvidersAnswerIsThisBrowsersOwn(t *testing.T) {
+	t.Parallel()
+	h, op := startProvided(t)
+	must(t, h.App.Provider.Link(t.Context(), h.As(t, "agency-admin").Actor, h.As(t, "analyst").Person, "subject-1"))
+	browser := func() *http.Client {
+		jar, err := cookiejar.New(nil)
+		must(t, err)
+		return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	get := func(c *http.Client, address string) (status int, location string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		must(t, err)
+		resp, err := c.Do(req)
+		must(t, err)
+		must(t, resp.Body.Close())
+		return resp.StatusCode, resp.Header.Get("Location")
+	}
+	mine, theirs := browser(), browser()
+	status, to := get(mine, h.URL+"/sign-in/provider?next=//evil.example")
+	if status != http.StatusSeeOther || !strings.HasPrefix(to, op.URL+"/authorize?") {
+		t.Fatalf("%d to %s", status, to)
+	}
+	_, back := get(mine, to)
+	if status, _ := get(theirs, back); status != http.StatusForbidden {
+		t.Errorf("another browser with this answer: %d", status)
+	}
+	if status, _ := get(theirs, h.URL+"/profile"); status != http.StatusSeeOther {
+		t.Errorf("and is in: %d", status)
+	}
+	if status, _ = get(mine, strings.Replace(back, "state=", "state=x", 1)); status != http.StatusForbidden {
+		t.Errorf("another state: %d", status)
+	}
+	_, to = get(mine, h.URL+"/sign-in/provider?next=//evil.example")
+	_, back = get(mine, to)
+	if status, to := get(mine, back); status != http.StatusSeeOther || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
+		t.Errorf("the right answer: %d to %s", status, to)
+	}
+	if status, _ := get(mine, h.URL+"/profile"); status != http.StatusOK {
+		t.Errorf("and then: %d", status)
+	}
+	if status, _ := get(mine, back); status != http.StatusForbidden {
+		t.Errorf("the answer once more: %d", status)
+	}
+	_, to = get(mine, h.URL+"/sign-in/provider")
+	_, back = get(mine, to)
+	op.Set(func(s *oidctest.Server) { s.Away = http.StatusBadGateway })
+	if status, _ := get(mine, back); status != http.StatusServiceUnavailable {
+		t.Errorf("a provider that is away: %d", status)
+	}
+}
+
+// Without a provider there is nothing of it.
+func TestWithoutAProviderThereIsNone(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.Start(t)
+	v := visitor(t, x)
+	if _, body := v.get("/sign-in"); strings.Contains(body, "/sign-in/provider") {
+		t.Error("the page offers one")
+	}
+	for _, path := range []string{"/sign-in/provider", "/sign-in/provider/back?state=x&code=y"} {
+		if status, _ := v.get(path); status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+}
