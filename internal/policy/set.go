@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -35,14 +36,17 @@ type Set struct {
 }
 
 // Default returns the packs that come with the program. A fault in them is a
-// bug of ours and panics; the package's test loads them.
-func Default() *Set {
+// bug of ours and panics; the package's test loads them. They are read once, for
+// a start asks three times: nobody changes what a Set gives.
+func Default() *Set { return builtin() }
+
+var builtin = sync.OnceValue(func() *Set {
 	s, err := loadAll(defaults())
 	if err != nil {
 		panic(fmt.Sprintf("policy: embedded packs:\n%s", strings.Join(Explain(err, i18n.For(i18n.EN)), "\n")))
 	}
 	return s
-}
+})
 
 // Load reads every *.yaml at the top of fsys. Its error is one Invalid fault
 // whose parts name each fault of each file, with the arguments File and Line
