@@ -26,6 +26,10 @@ type Signature struct {
 	Origin            string `json:"origin,omitempty"`
 	ClientData        string `json:"client_data,omitempty"`
 	AuthenticatorData string `json:"authenticator_data,omitempty"`
+
+	// Approvals of several notices at once only: what was signed instead of the
+	// document's digest. It covers the document, or the signature does not count.
+	Batch *Batch `json:"batch,omitempty"`
 }
 
 // Signed is the envelope in which a signed document travels. Persons sign the
@@ -40,9 +44,10 @@ type Signed struct {
 	Seal      Signature       `json:"seal"`
 }
 
-// An envelope holds a document of MaxBytes and up to 16 signatures around it.
+// An envelope holds a document of MaxBytes and up to 16 signatures around it,
+// each by a passkey over a batch at most.
 const (
-	maxSignedBytes = MaxBytes + 256<<10
+	maxSignedBytes = MaxBytes + 512<<10
 	maxSignedDepth = maxDepth + 1
 )
 

@@ -100,7 +100,7 @@ func TestSignedExamplesVerifyAndKeepTheirBytes(t *testing.T) {
 	assessment.by(StepAssessed, "ratna", "01:20")
 	sealAs(t, &assessment, "agency")
 	for name, s := range map[string]Signed{
-		"order": signedOrder(t), "answer": answer, "receipt": receipt, "dossier": dossier, "assessment": assessment,
+		"order": signedOrder(t), "answer": answer, "receipt": receipt, "dossier": dossier, "assessment": assessment, "order-in-a-batch": orderInABatch(t, nil),
 	} {
 		if err := Verify(s, castKeys); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -135,6 +135,8 @@ func newDocument(k Kind) (any, bool) {
 		return new(Leaf), true
 	case KindWebhook:
 		return new(Webhook), true
+	case KindBatch:
+		return new(Batch), true
 	default:
 		return nil, false
 	}
@@ -156,7 +158,7 @@ func TestExamplesUseEveryMemberOfTheSchemas(t *testing.T) {
 		}
 		collectNames(v, used[k])
 	}
-	for _, k := range []Kind{KindNotice, KindDossier, KindAssessment, KindAnswer, KindReceipt, KindLeaf, KindWebhook} {
+	for _, k := range []Kind{KindNotice, KindDossier, KindAssessment, KindAnswer, KindReceipt, KindLeaf, KindWebhook, KindBatch} {
 		for name := range schemaProperties(t, string(k)+".json") {
 			if !used[k][name] {
 				t.Errorf("no example of %s uses %q", k, name)

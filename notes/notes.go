@@ -1,6 +1,6 @@
 // Package notes holds the documents of Tangkal that are signed and travel:
-// notices, dossiers, assessments, answers, receipts, ledger leaves and webhook
-// bodies, with their schemas, canonical bytes, digests and signatures.
+// notices, dossiers, assessments, answers, receipts, ledger leaves, batches of
+// notices and webhook bodies, with their schemas, canonical bytes, digests and signatures.
 //
 // A document is JSON in the canonical form of RFC 8785 with integers only and
 // times as RFC 3339 UTC seconds. What people sign is its digest, SHA-256 over
@@ -24,6 +24,7 @@ const Version = 1
 type Kind string
 
 // The kinds. KindSeal is what an organisation's key signs: see [SealBytes].
+// KindBatch is what a person signs for several notices: see [Batch].
 const (
 	KindNotice     Kind = "notice"
 	KindDossier    Kind = "dossier"
@@ -33,13 +34,14 @@ const (
 	KindLeaf       Kind = "leaf"
 	KindWebhook    Kind = "webhook"
 	KindSeal       Kind = "seal"
+	KindBatch      Kind = "batch"
 )
 
 // Kinds returns every kind, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
 		KindNotice, KindDossier, KindAssessment, KindAnswer,
-		KindReceipt, KindLeaf, KindWebhook, KindSeal,
+		KindReceipt, KindLeaf, KindWebhook, KindSeal, KindBatch,
 	}
 }
 

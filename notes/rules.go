@@ -32,6 +32,8 @@ func checkDocument(k Kind, canon []byte) ([]Problem, error) {
 		return check(canon, func(Webhook) []Problem { return nil })
 	case KindSeal:
 		return check(canon, sealed.problems)
+	case KindBatch:
+		return check(canon, Batch.problems)
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrKind, clip(string(k)))
 	}

@@ -48,7 +48,9 @@ type Keys func(keyID string) (Key, error)
 // at least one approved, and all in this order in time. Errors wrap one of the
 // Err values of this package, or are [*InvalidError]. A passkey signs by an
 // assertion whose challenge is the digest (WebAuthn Level 3, section 7.2); its
-// counter is for whoever takes it first, and is not checked again.
+// counter is for whoever takes it first, and is not checked again. An approval
+// may be one over a batch that covers the notice; whether the drawn sample was
+// large enough and opened, its instance knows alone.
 func Verify(s Signed, keys Keys) error {
 	if s.V != Version {
 		return ErrVersion
@@ -187,7 +189,11 @@ func checkApprovals(s Signed, r rule, keys Keys) error {
 		if a.Method == MethodOrganisation {
 			return fmt.Errorf("%s: %w: a person or program signs, not the organisation", a.Step, ErrMethod)
 		}
-		key, err := checkSignature(a, digest, keys)
+		over, err := signedBy(s, a, digest)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.Step, err)
+		}
+		key, err := checkSignature(a, over, keys)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.Step, err)
 		}
@@ -203,6 +209,29 @@ func checkApprovals(s Signed, r rule, keys Keys) error {
 		seen["person "+key.Person], seen["key "+a.Key] = true, true
 	}
 	return nil
+}
+
+// signedBy is the digest that a is made over: that of the document, or that of
+// a batch of notices which covers it.
+func signedBy(s Signed, a Signature, digest [32]byte) ([32]byte, error) {
+	if a.Batch == nil {
+		return digest, nil
+	}
+	if s.Kind != KindNotice || a.Step != StepApproved || a.Batch.Party != a.Party {
+		return digest, fmt.Errorf("%w: only its own organisation's approval of a notice may be one", ErrBatch)
+	}
+	var n Notice
+	if err := json.Unmarshal(s.Document, &n); err != nil {
+		return digest, err
+	}
+	if err := a.Batch.Covers(n, digest); err != nil {
+		return digest, err
+	}
+	canon, err := a.Batch.Canonical()
+	if err != nil {
+		return digest, fmt.Errorf("%w: %w", ErrBatch, err)
+	}
+	return Digest(KindBatch, canon), nil
 }
 
 func checkSeal(s Signed, r rule, digest [32]byte, keys Keys) error {
