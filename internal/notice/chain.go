@@ -99,6 +99,11 @@ func (r *Room) advance(ctx context.Context, tx *db.Tx, by party.Actor, n *Notice
 	case EventPropose:
 		n.Life, n.ProposedAt = Proposed, now
 	case EventApprove:
+		if batch := sigs[len(sigs)-1].BatchID; batch != "" {
+			data["batch"] = batch
+		} else if err := r.endBatches(ctx, tx, by, *n, BatchChanged, now); err != nil {
+			return err
+		}
 		have := approvals(sigs)
 		data["approvals"], data["needed"] = have, n.ApprovalsNeeded
 		if have >= n.ApprovalsNeeded {
@@ -283,6 +288,9 @@ func (r *Room) Return(ctx context.Context, by party.Actor, id ID, in ReturnInput
 		if err := r.Cases.ReturnTx(ctx, tx, by, n.DossierID, in.Reasons, in.Text, now); err != nil {
 			return err
 		}
+		if err := r.endBatches(ctx, tx, by, n, BatchReturned, now); err != nil {
+			return err
+		}
 		return r.record(ctx, tx, by, "notice.returned", event, map[string]any{"version": n.Version, "reasons": in.Reasons}, now)
 	})
 	return n, err
@@ -344,10 +352,14 @@ func (r *Room) unsealed(n Notice, sigs []Signature) (notes.Signed, error) {
 	}
 	s := notes.Signed{V: notes.Version, Kind: notes.KindNotice, Document: canon, IssuedAt: notes.At(n.IssuedAt)}
 	for _, sig := range sigs {
+		batch, err := sig.batchOf()
+		if err != nil {
+			return s, err
+		}
 		s.Approvals = append(s.Approvals, notes.Signature{
 			Step: sig.Step, Party: string(sig.Party), Key: string(sig.Key), Method: notes.Method(sig.Method), At: notes.At(sig.At),
 			Value: text64(sig.Value), RPID: sig.RPID, Origin: sig.Origin,
-			ClientData: text64(sig.ClientData), AuthenticatorData: text64(sig.AuthenticatorData),
+			ClientData: text64(sig.ClientData), AuthenticatorData: text64(sig.AuthenticatorData), Batch: batch,
 		})
 	}
 	return s, nil

@@ -277,7 +277,10 @@ func (r *Room) verify(ctx context.Context, tx *db.Tx, id ID) error {
 	if err := r.verifyEnvelope(ctx, tx, n, sigs); err != nil {
 		return err
 	}
-	return r.verifyChain(n, sigs)
+	if err := r.verifyChain(n, sigs); err != nil {
+		return err
+	}
+	return r.verifyBatches(ctx, tx, n, sigs)
 }
 
 // verifyEnvelope checks the stored envelope against one rebuilt from the rows,

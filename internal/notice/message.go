@@ -120,6 +120,9 @@ func (r *Room) Withdraw(ctx context.Context, by party.Actor, id ID, why string) 
 		if err := r.write(ctx, tx, by, n, why, now); err != nil {
 			return err
 		}
+		if err := r.endBatches(ctx, tx, by, n, BatchChanged, now); err != nil {
+			return err
+		}
 		told := n // who knew of it before is told
 		n.Life, n.WithdrawnAt, n.DueAt = t.To, now, time.Time{}
 		if err := save(ctx, tx, n); err != nil {

@@ -283,6 +283,12 @@ type ChainStep struct {
 	At         time.Time // zero while to come
 	Read       []string
 	ReadFor    time.Duration
+
+	// Of an approval in a batch: how many notices it held, how many of them were
+	// drawn, and whether the signer had opened this one. Batch is 0 otherwise.
+	Batch       int
+	BatchSample int
+	BatchOpened bool
 }
 
 // An ItemView is one item with everything that was said about it.

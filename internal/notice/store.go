@@ -177,17 +177,26 @@ type Signature struct {
 	ClientData        []byte `json:",omitempty"`
 	AuthenticatorData []byte `json:",omitempty"`
 
+	// Of an approval in a batch only: the batch, and the bytes that were signed
+	// (notes.Batch) instead of the notice's digest.
+	BatchID BatchID `json:",omitempty"`
+	Batch   []byte  `json:",omitempty"`
+
 	notice ID
 	digest []byte
 }
 
 const signatureColumns = `s.notice_id, s.version, s.n, s.step, s.party_id, s.party_kind, s.person_id, s.roles, s.key_id, s.method, s.digest, s.value,
-	s.read_parts, s.read_seconds, s.at, s.rp_id, s.origin, s.client_data, s.authenticator_data`
+	s.read_parts, s.read_seconds, s.at, s.rp_id, s.origin, s.client_data, s.authenticator_data, s.batch_id, b.canonical`
+
+// signatureTables are where they stand.
+const signatureTables = `notice_signatures s LEFT JOIN notice_batches b ON b.id = s.batch_id`
 
 func scanSignature(row db.Row) (Signature, error) {
 	var s Signature
 	err := row.Scan(&s.notice, &s.Version, &s.N, &s.Step, &s.Party, &s.PartyKind, &s.Person, db.ListInto(&s.Roles), &s.Key, &s.Method, &s.digest,
-		&s.Value, db.ListInto(&s.Read), &s.ReadSeconds, db.Time(&s.At), db.Text(&s.RPID), db.Text(&s.Origin), &s.ClientData, &s.AuthenticatorData)
+		&s.Value, db.ListInto(&s.Read), &s.ReadSeconds, db.Time(&s.At), db.Text(&s.RPID), db.Text(&s.Origin), &s.ClientData, &s.AuthenticatorData,
+		db.Text(&s.BatchID), &s.Batch)
 	if err != nil {
 		err = damaged("", "signatures", err)
 	}
@@ -197,7 +206,7 @@ func scanSignature(row db.Row) (Signature, error) {
 // signatures returns those of one version, in the order they were made.
 func signatures(ctx context.Context, r db.Reader, id ID, version int) ([]Signature, error) {
 	return db.All(ctx, r, scanSignature, `
-		SELECT `+signatureColumns+` FROM notice_signatures s WHERE s.notice_id = $1 AND s.version = $2 ORDER BY s.n`, id, version)
+		SELECT `+signatureColumns+` FROM `+signatureTables+` WHERE s.notice_id = $1 AND s.version = $2 ORDER BY s.n`, id, version)
 }
 
 // presentSignatures returns those of each notice's present version, in the
@@ -208,7 +217,7 @@ func presentSignatures(ctx context.Context, r db.Reader, notices []Notice) (map[
 		ids[i] = n.ID
 	}
 	all, err := db.AllIn(ctx, r, scanSignature, func(in string) string {
-		return `SELECT ` + signatureColumns + ` FROM notice_signatures s JOIN notices n ON n.id = s.notice_id AND n.version = s.version
+		return `SELECT ` + signatureColumns + ` FROM ` + signatureTables + ` JOIN notices n ON n.id = s.notice_id AND n.version = s.version
 			WHERE n.id IN (` + in + `) ORDER BY n.id, s.n`
 	}, ids)
 	out := make(map[ID][]Signature, len(notices))
@@ -223,10 +232,10 @@ func presentSignatures(ctx context.Context, r db.Reader, notices []Notice) (map[
 func insertSignature(ctx context.Context, tx *db.Tx, id ID, s Signature) (bool, error) {
 	n, err := tx.Exec(ctx, `
 		INSERT INTO notice_signatures (notice_id, version, n, step, party_id, party_kind, person_id, roles, key_id, method, digest, value,
-			read_parts, read_seconds, at, rp_id, origin, client_data, authenticator_data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+			read_parts, read_seconds, at, rp_id, origin, client_data, authenticator_data, batch_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING`,
 		id, s.Version, s.N, s.Step, s.Party, s.PartyKind, s.Person, db.List(s.Roles), s.Key, s.Method, s.digest, s.Value,
-		db.List(s.Read), s.ReadSeconds, db.Micros(s.At), db.OrNull(s.RPID), db.OrNull(s.Origin), s.ClientData, s.AuthenticatorData)
+		db.List(s.Read), s.ReadSeconds, db.Micros(s.At), db.OrNull(s.RPID), db.OrNull(s.Origin), s.ClientData, s.AuthenticatorData, db.OrNull(s.BatchID))
 	return n == 1, err
 }
 

@@ -199,6 +199,9 @@ func (r *Room) viewChain(ctx context.Context, v *View, _ party.Actor, sigs []Sig
 				if cs.PersonName, err = r.name(ctx, v, d.Person); err != nil {
 					return err
 				}
+				if b, err := d.batchOf(); err == nil && b != nil {
+					cs.Batch, cs.BatchSample, cs.BatchOpened = len(b.Notices), len(b.Sample), len(d.Read) > 0
+				}
 			}
 			v.Chain = append(v.Chain, cs)
 		}

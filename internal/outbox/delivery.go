@@ -148,6 +148,8 @@ func plural(noun string) string {
 		return "parties"
 	case "person":
 		return "people"
+	case "batch":
+		return "batches"
 	default:
 		return noun + "s"
 	}
