@@ -11,6 +11,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/party"
 )
 
@@ -59,10 +60,28 @@ func (h *house) possess(t *testing.T) things {
 	victim.do(t, "GET", "/people/me/keys", nil).want(t, 200, &mine)
 
 	return things{
-		"reports": {rep.ID, rep.Files[0].ID}, "cases": {open}, "captures": {"", decided.CaptureList[0].Files[0].ID}, "hand-overs": {over.ID},
+		"batches": {h.batch(t)}, "reports": {rep.ID, rep.Files[0].ID}, "cases": {open}, "captures": {"", decided.CaptureList[0].Files[0].ID}, "hand-overs": {over.ID},
 		"notices": {n.ID, absent}, "dossiers": {decided.Dossiers[0].ID}, "webhooks": {hook.ID}, "deliveries": {deliveries.Items[0].ID},
 		"keys": {key.ID}, "people": {string(victim.actor.Person), mine.Items[0].ID}, "people/invitations": {invited.ID},
 	}
+}
+
+// batch is what sari has drawn from two like orders.
+func (h *house) batch(t *testing.T) string {
+	t.Helper()
+	ratna, sari := h.people["ratna"], h.people["sari"]
+	var ids []notice.ID
+	for range 2 {
+		_, id := h.reported(t)
+		h.assessed(t, id, finding())
+		var n NoticeBody
+		ratna.do(t, "POST", "/notices", draftBody{Case: id, Kind: "removal-order", DeadlineMinutes: 240, Issuer: string(h.parties["kem-komunikasi"].ID)}).want(t, 201, &n)
+		ratna.do(t, "POST", "/notices/"+n.ID+"/propose", ratna.sign(t, n.ID)).want(t, 200, nil)
+		ids = append(ids, notice.ID(n.ID))
+	}
+	b, err := h.Notices.Draw(t.Context(), sari.actor, ids)
+	check(t, err)
+	return string(b.ID)
 }
 
 // of returns the objects that a row's path names.

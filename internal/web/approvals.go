@@ -23,8 +23,10 @@ type ApprovalsPage struct {
 	components.ConsolePage
 	Heading string // of the list
 	Rows    []ApprovalRow
+	Batches []BatchCard
 	Target  string // our own target for the step, "" for none
 	Pane    *ApprovalPane
+	Batch   *BatchPane // in the place of Pane
 	Empty   components.Empty
 	Alone   bool // the list is the page; on a small screen the dossier is not shown
 	Toast   *components.Toast
@@ -62,7 +64,8 @@ type ApprovalPane struct {
 	Reads     []ReadLine
 	ReadSum   string
 	Sign      *StepSign
-	Lock      string // why the reader may not sign
+	Batch     *BatchBar // in the place of Sign: it is read as part of a batch
+	Lock      string    // why the reader may not sign
 	Return    *ReturnPane
 	Errors    []components.FieldError
 	Oversight bool
@@ -86,7 +89,8 @@ type StepSign struct {
 	Submit string
 	Form   components.SignForm
 	Fields []components.Hidden
-	ByKey  bool // its shortcut signs; until every item was opened it opens the next
+	Void   string // when the signature ends to count
+	ByKey  bool   // its shortcut signs; until every item was opened it opens the next
 }
 
 // A ReturnPane sends the notice back.
@@ -103,13 +107,14 @@ type ReturnPane struct {
 type reading struct {
 	items []int
 	since time.Time
+	batch string // the batch that it is read in, "" for none
 }
 
 // maxReading bounds how long one reading is taken for one.
 const maxReading = 12 * time.Hour
 
 func readReading(q url.Values, now time.Time) reading {
-	rd := reading{since: now}
+	rd := reading{since: now, batch: q.Get("batch")}
 	for _, v := range q["open"] {
 		if n, err := strconv.Atoi(v); err == nil && n > 0 && !slices.Contains(rd.items, n) && len(rd.items) < 200 {
 			rd.items = append(rd.items, n)
@@ -126,6 +131,9 @@ func readReading(q url.Values, now time.Time) reading {
 // query is the reading with one more item opened.
 func (rd reading) query(more int) string {
 	q := url.Values{"since": {strconv.FormatInt(rd.since.Unix(), 10)}}
+	if rd.batch != "" {
+		q.Set("batch", rd.batch)
+	}
 	for _, n := range rd.items {
 		q.Add("open", strconv.Itoa(n))
 	}
@@ -182,14 +190,25 @@ func (s *Server) approvalsPage(r *http.Request, id notice.ID, opened url.Values,
 	if err := s.approvalRows(ctx, &pg, by, waiting, id); err != nil {
 		return pg, err
 	}
-	pg.Empty = components.Empty{Icon: "stamp", Title: p.T("order.approvals.empty"), Text: p.T("order.approvals.empty.text"), Action: p.T("order.approvals.empty.action"), Href: "/orders"}
+	if pg.Batches, err = s.batchCards(ctx, pg.ConsolePage, by, waiting, ""); err != nil {
+		return pg, err
+	}
+	pg.Empty = nothingWaits(p)
 	pg.Toast = orderToast(p, r.URL.Query())
 	if id == "" {
 		return pg, nil
 	}
 	pane, err := s.approvalPane(ctx, pg.ConsolePage, by, v, readReading(opened, pg.Now), form)
+	if err != nil {
+		return pg, err
+	}
+	pane.Batch, err = s.batchBar(ctx, pg.ConsolePage, by, v, notice.BatchID(opened.Get("batch")), pane.Dossier.Unread)
 	pg.Pane, pg.Failed = &pane, len(form.Errors) > 0
 	return pg, err
+}
+
+func nothingWaits(p *i18n.Printer) components.Empty {
+	return components.Empty{Icon: "stamp", Title: p.T("order.approvals.empty"), Text: p.T("order.approvals.empty.text"), Action: p.T("order.approvals.empty.action"), Href: "/orders"}
 }
 
 func firstToSign(all []notice.Waiting) notice.ID {
@@ -323,7 +342,7 @@ func (s *Server) stepSign(ctx context.Context, t orderTeller, e notice.Event, d 
 	out := &StepSign{
 		Action: t.href() + "/" + string(e), Title: p.T("order.sign.title"), Submit: p.T("order.sign." + string(e)),
 		Digest: digest[:4] + "·" + digest[4:8] + "·" + digest[8:12], Full: digest, Key: device,
-		ByKey: d.Unread == 0, Form: form,
+		ByKey: d.Unread == 0, Form: form, Void: p.T("order.sign.void"),
 	}
 	key := "order.sign.text." + string(e)
 	if v.DeadlineMinutes == 0 {

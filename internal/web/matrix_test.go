@@ -64,6 +64,9 @@ func possess(t *testing.T) *estate {
 	e.things["waiting/letters"] = map[string]string{"id": e.letter(t, n)}
 	e.things["orders"] = map[string]string{"id": string(n.ID), "n": "1", "file": absent}
 	e.things["approvals"], e.things["inbox"] = e.things["orders"], e.things["orders"]
+	b, err := h.App.Notice.Draw(t.Context(), h.As(t, h.approver).Actor, h.proposes(t, 2))
+	must(t, err)
+	e.things["approvals/batches"] = map[string]string{"id": string(b.ID)}
 	e.columns = append([]string{"nobody"}, e.strangers(t)...)
 	e.columns = append(e.columns, "other-platform", "same-analyst", "same-approver", "same-officer", "eu-analyst", "eu-approver", "eu-officer")
 	e.columns = append(e.columns, "platform", "officer", "second-officer", "approver", "second-analyst", "analyst", "agency-admin", "reviewer")

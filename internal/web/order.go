@@ -243,6 +243,9 @@ func (t orderTeller) notes() []components.Note {
 	if !v.AdvanceFrom.IsZero() && v.IssuedAt.IsZero() && t.Now.Before(v.AdvanceFrom) {
 		out = append(out, components.Note{Tone: components.ToneAmber, Icon: "hourglass", Strong: p.T("order.note.advance"), Text: p.T("order.note.advance.text", "At", p.DateTime(v.AdvanceFrom, t.Zone))})
 	}
+	if n, ok := t.batchNote(); ok {
+		out = append(out, n)
+	}
 	if last := lastReturn(v); last != nil && v.Life == notice.Draft {
 		out = append(out, components.Note{Tone: components.ToneAmber, Icon: "undo-2", Strong: p.T("order.note.returned", "Name", v.Names[last.Person]), Text: t.returned(last)})
 	}
