@@ -18,9 +18,9 @@ import (
 // bureau is an organisation in which somebody loses their keys.
 type bureau struct {
 	*world
-	org                        party.Party
-	head, second, approver     party.Actor // who may help
-	lost, analyst, other, boss party.Actor // other is the administrator of another organisation, boss of this one too
+	org                    party.Party
+	head, second, approver party.Actor // who may help
+	lost, analyst, other   party.Actor // other is the administrator of another organisation
 }
 
 func newBureau(t *testing.T, d *db.DB) *bureau {

@@ -30,8 +30,8 @@ func (t *Teller) recovery(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 	var said struct {
 		Recovery string `json:"recovery"`
 	}
-	if json.Unmarshal(e.Data, &said) != nil {
-		return nil // not our entry
+	if err := json.Unmarshal(e.Data, &said); err != nil {
+		said.Recovery = "" // an entry that is not ours names none
 	}
 	r, err := t.Auth.GetRecovery(ctx, tx, said.Recovery)
 	if fault.Of(err) == fault.NotFound {

@@ -77,7 +77,8 @@ func (s *Server) postRecovery(w http.ResponseWriter, r *http.Request) error {
 	if (err != nil || len(public) == 0) && f.Get("credential") == "" {
 		return s.recoveryAgain(w, r, fault.New(fault.Invalid, "public.join.nokey"))
 	}
-	way, person, err := auth.ByKey, party.Person{}, error(nil)
+	var person party.Person
+	way := auth.ByKey
 	if f.Get("credential") == "" {
 		person, err = s.Auth.Recover(r.Context(), r.PathValue("secret"), f.Get("code"), public, f.Get("label"))
 	} else {
