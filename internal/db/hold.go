@@ -81,7 +81,7 @@ func (d *DB) HeldBy() (Holder, bool) {
 	if err != nil {
 		return Holder{}, false
 	}
-	defer f.Close() // and with it the lock, if there was none
+	defer func() { _ = f.Close() }() // and with it the lock, if there was none
 	if free, err := lockFile(f); err != nil || free {
 		return Holder{}, false
 	}
