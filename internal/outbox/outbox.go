@@ -105,11 +105,12 @@ type Deps struct {
 // An Outbox is safe for concurrent use.
 type Outbox struct {
 	Deps
-	due feed.Signal
+	due        feed.Signal
+	renewEvery time.Duration // see claimFor
 }
 
 // New returns an outbox.
-func New(d Deps) *Outbox { return &Outbox{Deps: d} }
+func New(d Deps) *Outbox { return &Outbox{Deps: d, renewEvery: renewEvery} }
 
 // AddEndpoint stores a new endpoint of by's party and returns it with its HMAC
 // secret in Standard Webhooks' text form, which is shown once.

@@ -23,6 +23,11 @@ const (
 	giveUpAfter = 30 * 24 * time.Hour
 	// sendTimeout bounds one attempt.
 	sendTimeout = 15 * time.Second
+	// claimFor is how long a claim holds. It is renewed every renewEvery while its
+	// attempt goes on, so that what a killed server had claimed is sent again
+	// after claimFor, and not after the longest attempt there can be.
+	claimFor   = 5 * time.Second
+	renewEvery = time.Second
 	// perTurn is how many deliveries one turn of a sender makes, so that its
 	// place is given back now and then.
 	perTurn = 200
@@ -130,7 +135,9 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 			return err
 		}
 		attempt, cancel := context.WithTimeout(ctx, sendTimeout)
+		release := o.hold(attempt, c.Delivery)
 		result := o.Send(attempt, Message{ID: c.ID, URL: c.to.URL, Body: c.body, Keys: keys, At: now})
+		release()
 		cancel()
 		if ctx.Err() != nil && !result.OK() {
 			// We broke it off: no fault of the endpoint's.
@@ -157,7 +164,7 @@ type claim struct {
 }
 
 // claim takes the next due delivery of an endpoint, nil if none is due. The
-// claim pushes the row's next try past the attempt's own time limit: another
+// claim pushes the row's next try away by claimFor, which hold renews: another
 // node does not send it meanwhile, and a crash brings it back.
 func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*claim, error) {
 	var c *claim
@@ -185,10 +192,44 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*cl
 			return o.giveUpAltered(ctx, tx, e, d, now)
 		}
 		c.Attempts++
-		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(2*sendTimeout)))
+		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(claimFor)))
 		return err
 	})
 	return c, err
+}
+
+// hold renews the claim of a delivery while its attempt goes on. The returned
+// function ends that, and waits until no renewal is under way.
+func (o *Outbox) hold(ctx context.Context, d Delivery) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		tick := time.NewTicker(o.renewEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := o.renew(ctx, d); err != nil && ctx.Err() == nil {
+				o.Log.ErrorContext(ctx, "outbox: a claim could not be renewed, so its message may be sent twice", "delivery", d.ID, "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		renewing.Wait()
+	}
+}
+
+// renew pushes the next try of a claimed delivery away once more.
+func (o *Outbox) renew(ctx context.Context, d Delivery) error {
+	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2 WHERE id = $1 AND state = 'waiting' AND attempts = $3`,
+			d.ID, db.Micros(o.Clock.Now().Add(claimFor)), d.Attempts)
+		return err
+	})
 }
 
 // putBack takes back a claim whose attempt was broken off by our own stop: the
