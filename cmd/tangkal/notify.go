@@ -19,6 +19,6 @@ func notify(ctx context.Context, state string) {
 	if err != nil {
 		return
 	}
-	defer conn.Close()        // a datagram: it is gone or not
-	conn.Write([]byte(state)) //nolint:errcheck // see above
+	defer func() { _ = conn.Close() }() // a datagram: it is gone or not
+	conn.Write([]byte(state))           //nolint:errcheck // see above
 }

@@ -5,10 +5,8 @@ package web
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"strconv"
@@ -53,7 +51,7 @@ func approvalsView(pg ApprovalsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Var3 := []any{"flex min-h-0 flex-col border-r border-line bg-surface", templ.KV("max-[899px]:hidden", pg.Batch != nil || !pg.Alone && pg.Pane != nil)}
+			var templ_7745c5c3_Var3 = []any{"flex min-h-0 flex-col border-r border-line bg-surface", templ.KV("max-[899px]:hidden", pg.Batch != nil || !pg.Alone && pg.Pane != nil)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var3...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -250,7 +248,7 @@ func approvalRow(r ApprovalRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Var11 := []any{"block px-4 py-3", templ.KV("bg-brand-soft", r.Current), templ.KV("hover:bg-sunken", !r.Current)}
+		var templ_7745c5c3_Var11 = []any{"block px-4 py-3", templ.KV("bg-brand-soft", r.Current), templ.KV("hover:bg-sunken", !r.Current)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var11...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -342,7 +340,7 @@ func approvalRow(r ApprovalRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Var16 := []any{"mt-1 block text-13 font-semibold", templ.KV("text-ink2", r.Locked), templ.KV("text-ink", !r.Locked)}
+		var templ_7745c5c3_Var16 = []any{"mt-1 block text-13 font-semibold", templ.KV("text-ink2", r.Locked), templ.KV("text-ink", !r.Locked)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var16...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -512,7 +510,7 @@ func approvalPane(pg ApprovalsPage, a ApprovalPane) templ.Component {
 			templ_7745c5c3_Var25 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Var26 := []any{"flex min-h-0 min-w-0 flex-col max-[1279px]:overflow-y-auto", templ.KV("max-[899px]:hidden", pg.Alone)}
+		var templ_7745c5c3_Var26 = []any{"flex min-h-0 min-w-0 flex-col max-[1279px]:overflow-y-auto", templ.KV("max-[899px]:hidden", pg.Alone)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var26...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -1555,7 +1553,7 @@ func dossierItems(pg ApprovalsPage, d DossierView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Var81 := []any{"grid gap-2 max-[899px]:hidden", templ.KV("grid-cols-2", len(it.Images) > 1)}
+				var templ_7745c5c3_Var81 = []any{"grid gap-2 max-[899px]:hidden", templ.KV("grid-cols-2", len(it.Images) > 1)}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var81...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
