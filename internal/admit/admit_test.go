@@ -35,7 +35,7 @@ func TestAFullClassHoldsNoOtherUp(t *testing.T) {
 		if _, err := g.Enter(t.Context(), class); !fault.Is(err, "admit.full") {
 			t.Errorf("a second request of %s: %v, want admit.full", class, err)
 		}
-		if got := g.Stats()[i]; got != (admit.Stat{Class: class, Busy: 1, Refused: 1}) {
+		if got := g.Stats()[i]; got != (admit.Stat{Class: class, Places: 1, Busy: 1, Refused: 1}) {
 			t.Errorf("%+v", got)
 		}
 	}

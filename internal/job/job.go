@@ -83,13 +83,15 @@ func New(d *db.DB, log *slog.Logger, works []Work, sweeps []Sweep) (*Queue, erro
 		Logger:  slog.New(quiet{log.Handler()}),
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
 		Workers: workers,
-		// Polling is the only wake-up on SQLite; on PostgreSQL River listens.
 		FetchPollInterval: time.Second,
 	}
 	var err error
 	if pool := d.Pool(); pool != nil {
 		q.pg, err = river.NewClient(riverpgxv5.New(pool), cfg)
 	} else {
+		// On SQLite River would listen by asking the one writer twenty times a
+		// second, and go on asking without a pause once the database is closed.
+		cfg.PollOnly, cfg.FetchPollInterval = true, 250*time.Millisecond
 		q.lite, err = river.NewClient(riversqlite.New(d.WriterSQL()), cfg)
 	}
 	if err != nil {
