@@ -80,9 +80,9 @@ func New(d *db.DB, log *slog.Logger, works []Work, sweeps []Sweep) (*Queue, erro
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{queue: q})
 	cfg := &river.Config{
-		Logger:  slog.New(quiet{log.Handler()}),
-		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
-		Workers: workers,
+		Logger:            slog.New(quiet{log.Handler()}),
+		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
+		Workers:           workers,
 		FetchPollInterval: time.Second,
 	}
 	var err error
