@@ -23,6 +23,7 @@ type submitBody struct {
 	Locations   []string `json:"locations,omitempty" maxItems:"1000" doc:"Links or handles, as found; none only if a file comes with it" example:"[\"https://ruangsuara.example/v/9931\"]"`
 	Category    string   `json:"category" enum:"incitement,recruitment,instructions,financing,threat,unsure" doc:"What it seems to be about; orders nothing"`
 	Description string   `json:"description,omitempty" maxLength:"5000" doc:"Sealed; only the agency opens it"`
+	HurtSoon    bool     `json:"hurt_soon,omitempty" doc:"Somebody will be hurt soon: the agency's duty is called to look. This is no emergency call; call the emergency number first"`
 	Lang        string   `json:"lang,omitempty" enum:"id,en" doc:"Language of the timeline; that of the request if absent"`
 	Agency      string   `json:"agency,omitempty" maxLength:"40" doc:"Code of an agency, see /reports/agencies; absent leaves it to the jurisdiction's rules"`
 	Contact     string   `json:"contact,omitempty" maxLength:"500" doc:"How to reach you; sealed to its holder, usually absent"`
@@ -57,7 +58,7 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 		return nil, err
 	}
 	got, err := s.Reports.Submit(ctx, report.Submission{
-		Channel: channel, Locations: body.Locations, Category: report.Category(body.Category), Description: body.Description,
+		Channel: channel, Locations: body.Locations, Category: report.Category(body.Category), Description: body.Description, Soon: body.HurtSoon,
 		Lang: i18n.Lang(body.Lang), Agency: body.Agency, Contact: body.Contact, More: uploads(files), Token: in.Token, Spend: spend,
 	})
 	if err != nil {
@@ -294,6 +295,7 @@ type reportBody struct {
 	Ref         string         `json:"ref"`
 	Channel     string         `json:"channel"`
 	Category    string         `json:"category"`
+	HurtSoon    bool           `json:"hurt_soon" doc:"The reporter says that somebody will be hurt soon"`
 	Lang        string         `json:"lang"`
 	ReceivedAt  time.Time      `json:"received_at"`
 	Description string         `json:"description"`
@@ -330,7 +332,7 @@ func (s *server) getReport(ctx context.Context, in *ByID) (*one[reportBody], err
 		files = append(files, fileBody{string(f.ID), f.Name, f.MediaType, f.Size, f.SHA256.String(), f.AddedAt})
 	}
 	return answer(reportBody{
-		ID: string(r.ID), Ref: r.Ref, Channel: string(r.Channel), Category: string(r.Category), Lang: string(r.Lang),
+		ID: string(r.ID), Ref: r.Ref, Channel: string(r.Channel), Category: string(r.Category), HurtSoon: r.Soon, Lang: string(r.Lang),
 		ReceivedAt: r.ReceivedAt, Description: r.Description, Locations: locations(r.Locations), Files: files,
 		Messages: messages(r.Messages), Steps: steps(printer(ctx), r.Steps), HasContact: r.HasContact, Erased: r.Erased, Cases: ids,
 	}), nil

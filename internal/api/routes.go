@@ -146,6 +146,7 @@ func (s *server) caseRoutes() []route {
 		on(s, "GET", "/captures/files/{file}", auth.CaseEvidence, "captures.open", s.openCapture),
 		on(s, "POST", "/cases/close", auth.CaseWork, "cases.close", s.closeCases),
 		on(s, "POST", "/cases/undo", auth.CaseWork, "cases.undo", s.undoClosing),
+		on(s, "GET", "/urgent-calls", auth.CaseRead, "calls.list", s.listUrgentCalls),
 		on(s, "POST", "/cases/{id}/hold", auth.CaseWork, "cases.hold", s.holdCase),
 		on(s, "POST", "/cases/{id}/hold/end", auth.CaseWork, "cases.end-hold", s.endHold),
 		on(s, "POST", "/cases/{id}/hand-overs", auth.CaseWork, "handovers.offer", s.handOver, created),

@@ -247,7 +247,7 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		},
 	})
 	a.Tell = tell.New(tell.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Mail: a.Mail, Cases: a.Casework, Notice: a.Notice,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Mail: a.Mail, Cases: a.Casework, Notice: a.Notice, Heed: a.Config.HeedWithin,
 		Instance: a.Config.InstanceName, BaseURL: a.Config.PublicURL,
 	})
 	if err := a.Notice.SealOldKeys(ctx); err != nil {
@@ -332,6 +332,7 @@ func (a *App) sweeps() []job.Sweep {
 			return err
 		}},
 		{Name: "duty", Every: 10 * time.Second, Do: a.Tell.Calls},
+		{Name: "urgent-calls", Every: 10 * time.Second, Do: a.Tell.Urgent},
 		{Name: "digests", Every: time.Minute, Do: a.Tell.Digests},
 		{Name: "captures", Every: time.Minute, Do: a.enqueueCaptures},
 		{Name: "tickets", Every: time.Hour, Do: func(ctx context.Context) error { return a.Toll.Sweep(ctx, a.DB) }},

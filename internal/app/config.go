@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -22,6 +24,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/deliver"
 	"github.com/tangkal/tangkal/internal/policy"
+	"github.com/tangkal/tangkal/internal/tell"
 	"github.com/tangkal/tangkal/internal/trace"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -43,7 +46,8 @@ type Config struct {
 
 	Packs      string `help:"Directory with further policy packs (YAML)." env:"TANGKAL_PACKS" type:"existingdir" placeholder:"DIR"`
 	Platforms  string `help:"File with further rules for platforms' links (YAML)." env:"TANGKAL_PLATFORMS" type:"existingfile" placeholder:"FILE"`
-	Emergency  string `help:"Number to call in danger, shown on the public pages, as 112." env:"TANGKAL_EMERGENCY" placeholder:"NUMBER"`
+	Emergency  string `help:"Number to call in danger, shown on the public pages, as 112. Default: those of the jurisdiction." env:"TANGKAL_EMERGENCY" placeholder:"NUMBER"`
+	ExitURL    string `name:"exit-url" help:"Harmless page to which the quick exit of the public pages leads." default:"https://www.wikipedia.org/" env:"TANGKAL_EXIT_URL" placeholder:"URL"`
 	Counsel    string `help:"Name of a counsellors' line, shown on the receipt page to whoever is upset by what they saw." env:"TANGKAL_COUNSEL" placeholder:"NAME"`
 	CounselURL string `name:"counsel-url" help:"Its address, as https://… or tel:…" env:"TANGKAL_COUNSEL_URL" placeholder:"URL"`
 
@@ -72,6 +76,8 @@ type Config struct {
 	Traces      string  `help:"Collector that takes OpenTelemetry traces (OTLP over HTTP), as http://127.0.0.1:4318. Off unless given." env:"TANGKAL_TRACES" placeholder:"URL"`
 	TracesShare float64 `help:"Share of requests and jobs that are traced, up to 1." default:"0.1" env:"TANGKAL_TRACES_SHARE" placeholder:"SHARE"`
 
+	HeedWithin time.Duration `name:"heed-within" help:"How long who is on duty has to say that they look when a report says that somebody will be hurt soon, before the deputy is called: 1m to 1h." default:"5m" env:"TANGKAL_HEED_WITHIN" placeholder:"DURATION"`
+
 	QuietRate float64 `help:"Public reports a second up to which no work and no wait is asked of whoever reports." default:"20" env:"TANGKAL_QUIET_RATE" placeholder:"NUMBER"`
 
 	Uncaged bool `help:"Open pictures in the server itself where the system has no cage for them. For development only." env:"TANGKAL_UNCAGED"`
@@ -99,8 +105,12 @@ func (c *Config) complete() {
 	c.QuietRate, c.TracesShare = cmp.Or(c.QuietRate, 20), cmp.Or(c.TracesShare, 0.1)
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
 	c.OIDCName = cmp.Or(c.OIDCName, "OpenID")
+	c.ExitURL, c.HeedWithin = cmp.Or(c.ExitURL, "https://www.wikipedia.org/"), cmp.Or(c.HeedWithin, tell.UsualHeed)
 	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)
 }
+
+// dialled is a number as one dials it.
+var dialled = regexp.MustCompile(`^\+?[0-9][0-9 -]{0,19}$`)
 
 // spare reads the two sizes of free space.
 func (c Config) spare() (files, all int64, err error) {
@@ -168,6 +178,15 @@ func (c Config) Check() error {
 	}
 	if _, _, err := c.spare(); err != nil {
 		faults = append(faults, err)
+	}
+	if c.HeedWithin < time.Minute || c.HeedWithin > time.Hour {
+		add("heed-within %s: want 1m to 1h", c.HeedWithin)
+	}
+	if u, err := url.Parse(c.ExitURL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		add("exit-url %q: want https://…, as https://www.wikipedia.org/", c.ExitURL)
+	}
+	if c.Emergency != "" && !dialled.MatchString(c.Emergency) {
+		add("emergency %q: want a number to dial, as 112", c.Emergency)
 	}
 	if (c.Counsel == "") != (c.CounselURL == "") {
 		add("counsel and counsel-url: give both or neither")
@@ -265,6 +284,8 @@ func (c Config) Settings() []Setting {
 		{"platforms", c.Platforms},
 		{"recipients", c.Recipients},
 		{"emergency", c.Emergency},
+		{"exit-url", c.ExitURL},
+		{"heed-within", c.HeedWithin.String()},
 		{"counsel", c.Counsel},
 		{"counsel-url", c.CounselURL},
 		{"spare-files", c.SpareFiles},
@@ -306,4 +327,13 @@ func (c Config) makeData() error {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return nil
+}
+
+// emergency are the numbers that the public pages name: the operator's, else
+// the jurisdiction's.
+func (c Config) emergency() []policy.EmergencyNumber {
+	if c.Emergency != "" {
+		return []policy.EmergencyNumber{{Number: c.Emergency}}
+	}
+	return policy.EmergencyNumbers(c.Jurisdiction)
 }

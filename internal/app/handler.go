@@ -19,7 +19,7 @@ func (a *App) Handler() (http.Handler, error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Sessions: a.Sessions, Passkeys: a.Passkeys, Provider: a.Provider, Vault: a.Vault,
 		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Report: a.Report, Casework: a.Casework, Notice: a.Notice, Cage: a.Cage, Mail: a.Mail, Tell: a.Tell, Duty: a.Duty, Gate: a.Gate, Toll: a.Toll,
 		EvidenceOrigin: a.Config.EvidenceOrigin, Secure: a.Config.secure(), Demo: a.Config.Demo, Stopping: a.stopping,
-		Emergency: a.Config.Emergency, Counsel: a.Config.Counsel, CounselURL: a.Config.CounselURL,
+		Emergency: a.Config.emergency(), ExitURL: a.Config.ExitURL, Counsel: a.Config.Counsel, CounselURL: a.Config.CounselURL,
 	})
 	console, err := pages.Handler()
 	if err != nil {

@@ -29,6 +29,7 @@ const (
 	CaseAssign   Act = "case.assign"   // give a case to a colleague
 	CaseEvidence Act = "case.evidence" // open captures and files; each opening is recorded
 	CaseAnswer   Act = "case.answer"   // accept or return what was handed over
+	CaseHeed     Act = "case.heed"     // say that one looks at cases where somebody will be hurt soon
 
 	NoticeRead     Act = "notice.read"
 	NoticePropose  Act = "notice.propose"
@@ -112,6 +113,7 @@ func Rules() []Rule {
 		{Act: CaseEvidence, Kinds: deciders, Roles: caseStaff, Relation: Receiver},
 		{Act: CaseEvidence, Kinds: oversights, Roles: overseers, Relation: Any},
 		{Act: CaseAnswer, Kinds: deciders, Roles: []party.Role{party.Analyst, party.Officer}, Relation: Receiver},
+		{Act: CaseHeed, Kinds: deciders, Roles: caseStaff, Relation: Own},
 
 		{Act: NoticeRead, Kinds: deciders, Roles: caseStaff, Relation: Proposer},
 		{Act: NoticeRead, Kinds: deciders, Roles: caseStaff, Relation: Issuer},

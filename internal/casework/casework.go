@@ -91,6 +91,8 @@ type Case struct {
 
 	Burst bool // many reports in one hour: perhaps a campaign against somebody (threat-model T04)
 
+	Soon bool // a reporter says that somebody will be hurt soon
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string

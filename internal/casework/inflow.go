@@ -186,6 +186,9 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Fa
 	if err := hearFirst(ctx, tx, c, f, now); err != nil {
 		return err
 	}
+	if err := r.call(ctx, tx, c, f, now); err != nil {
+		return err
+	}
 	// The same step as when a report joins a case: a reporter must not learn
 	// whether others reported before.
 	if err := r.Reports.FirstStepTx(ctx, tx, f.ID, report.Step{Kind: report.StepJoined, At: now}); err != nil {
@@ -232,6 +235,7 @@ func takeIn(c *Case, f report.Facts) {
 	}
 	c.Heavy = c.Heavy || f.Files > 0
 	c.urgent = c.urgent || life(f)
+	c.Soon = c.Soon || f.Soon
 }
 
 // reportDoc makes a case found by the number of a report.
@@ -288,6 +292,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 			if err := r.hear(ctx, tx, c, f, now); err != nil {
 				return nil, err
 			}
+			if err := r.call(ctx, tx, *c, f, now); err != nil {
+				return nil, err
+			}
 			if err := r.Reports.StepTx(ctx, tx, []report.ID{f.ID}, report.Step{Kind: report.StepJoined, At: now}); err != nil {
 				return nil, err
 			}
@@ -329,7 +336,7 @@ func weighty(c Case, f report.Facts, fresh, material bool) string {
 	switch {
 	case fresh && c.Outcome == outcomeActed:
 		return "re-upload"
-	case fresh && life(f):
+	case fresh && (life(f) || f.Soon):
 		return "threat"
 	case fresh && slices.Contains([]report.Channel{report.Partner, report.API, report.Match}, f.Channel):
 		return "partner"

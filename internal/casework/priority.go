@@ -20,6 +20,7 @@ type Facts struct {
 	Deadline time.Time // own triage target
 	Tier     policy.Tier
 	Life     bool // a reporter spoke of a threat to life, before any assessment
+	Soon     bool // a reporter says that somebody will be hurt soon, before any assessment
 	Crisis   bool
 	Kinds    []string // kinds of its locations
 	Voices   int      // of its reports: see Slot.Wave
@@ -30,6 +31,7 @@ const (
 	WhyCrisis   = "crisis"
 	WhyTier     = "tier"
 	WhyClaim    = "claim"
+	WhySoon     = "soon"
 	WhyDeadline = "deadline"
 	WhyReach    = "reach"
 	WhyReports  = "reports"
@@ -38,12 +40,15 @@ const (
 
 // ReasonCodes lists the codes of reasons.
 func ReasonCodes() []string {
-	return []string{WhyCrisis, WhyTier, WhyClaim, WhyDeadline, WhyReach, WhyReports, WhyAge}
+	return []string{WhyCrisis, WhyTier, WhySoon, WhyClaim, WhyDeadline, WhyReach, WhyReports, WhyAge}
 }
 
 // fullVolume is the number of voices that earns all the points of volume: from
 // there on another thousand changes nothing (threat-model T04).
 const fullVolume = 63
+
+// most is the highest priority.
+const most = 100
 
 // fullAge is the waiting time that earns all the points of age.
 const fullAge = 24 * time.Hour
@@ -53,7 +58,9 @@ const fullAge = 24 * time.Hour
 // nothing. Reports count as voices (see Slot.Wave), by the logarithm of their number,
 // so that a crowd cannot push one case past the others: from 1 to 63 voices is
 // all there is.
-// What a reporter claims counts half of what an analyst found.
+// What a reporter claims counts half of what an analyst found; but where
+// somebody will be hurt soon, as they say, the case comes first until a person
+// has assessed it.
 func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	var why []Reason
 	total := 0
@@ -69,6 +76,8 @@ func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	switch {
 	case f.Tier != "":
 		add(WhyTier, w.Tier(f.Tier))
+	case f.Soon:
+		add(WhySoon, most)
 	case f.Life:
 		add(WhyClaim, w.TierThreatToLife.Int()/2)
 	}
@@ -76,7 +85,7 @@ func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	add(WhyReach, w.Reach.Int()*reach(f.Kinds)/4)
 	add(WhyReports, w.Reports.Int()*volume(f.Voices)/volume(fullVolume))
 	add(WhyAge, share(w.Age.Int(), now.Sub(f.OpenedAt), fullAge))
-	return min(total, 100), why
+	return min(total, most), why
 }
 
 // share returns the part of points that the passed time has earned.
@@ -94,18 +103,18 @@ func volume(n int) int { return bits.Len(uint(max(0, min(n, fullVolume))+1)) - 1
 // reach returns how far a location carries, in quarters: one message, an
 // account, something many follow.
 func reach(kinds []string) int {
-	most := 0
+	furthest := 0
 	for _, k := range kinds {
 		switch {
 		case slices.Contains([]string{"channel", "group", "site", "domain"}, k):
-			most = max(most, 4)
+			furthest = max(furthest, 4)
 		case slices.Contains([]string{"account", "payment"}, k):
-			most = max(most, 2)
+			furthest = max(furthest, 2)
 		default:
-			most = max(most, 1)
+			furthest = max(furthest, 1)
 		}
 	}
-	return most
+	return furthest
 }
 
 // perHeavy is how many light cases stand between two heavy ones
@@ -113,14 +122,15 @@ func reach(kinds []string) int {
 const perHeavy = 3
 
 // Mix returns cases so that at least three light ones stand between two heavy
-// ones while there are any, each kind keeping its own order. Threats to life
-// keep their place: they come first and are not held back.
+// ones while there are any, each kind keeping its own order. Threats to life,
+// found or claimed to be near, keep their place: they come first and are not
+// held back.
 func Mix(cases []Case) []Case {
 	out := make([]Case, 0, len(cases))
 	var heavy, light []Case
 	for _, c := range cases {
 		switch {
-		case c.Tier == policy.ThreatToLife:
+		case c.Tier == policy.ThreatToLife, c.Tier == "" && c.Soon:
 			out = append(out, c)
 		case c.Heavy:
 			heavy = append(heavy, c)

@@ -229,7 +229,7 @@ func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err e
 			SELECT `+caseColumns+` FROM cases
 			WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
 				AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
-				AND ($4 = 0 OR heavy = FALSE OR tier = 'threat-to-life')
+				AND ($4 = 0 OR heavy = FALSE OR soon = TRUE OR tier = 'threat-to-life')
 			ORDER BY priority DESC, id LIMIT 1`, by.Party, db.Micros(now), by.Person, flag(onlyLight))
 		if err != nil {
 			return c, false, err

@@ -19,12 +19,13 @@ import (
 	"github.com/tangkal/tangkal/internal/party"
 )
 
-// Roles are those that can be on duty: whose signature a clock waits for.
-func Roles() []party.Role { return []party.Role{party.Approver, party.Officer} }
+// Roles are those that can be on duty: whose signature a clock waits for, and
+// who looks when somebody will be hurt soon.
+func Roles() []party.Role { return []party.Role{party.Analyst, party.Approver, party.Officer} }
 
-// maxShifts bounds the rota of one organisation: three shifts a day for two
+// maxShifts bounds the rota of one organisation: three shifts a day for three
 // roles, five times over.
-const maxShifts = 210
+const maxShifts = 315
 
 // A Shift is the same hours of every week, in the organisation's time zone.
 type Shift struct {

@@ -24,6 +24,7 @@ type Status struct {
 	Locations  int
 	Files      int
 	HasContact bool
+	Soon       bool // they said that somebody will be hurt soon
 }
 
 // Status returns what became of the report of a receipt code. A code that is
@@ -38,7 +39,7 @@ func (r *Room) Status(ctx context.Context, code string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Ref: found.Ref, Category: found.Category, ReceivedAt: found.ReceivedAt, HasContact: found.contactFor != contactNone}
+	s := Status{Ref: found.Ref, Soon: found.Soon, Category: found.Category, ReceivedAt: found.ReceivedAt, HasContact: found.contactFor != contactNone}
 	agency, err := party.Get(ctx, r.db, party.ID(found.Party))
 	if err != nil {
 		return Status{}, err
@@ -165,7 +166,7 @@ func (r *Room) addTx(ctx context.Context, tx *db.Tx, code string, in *intake, te
 	}
 	_, err = r.feed.Record(ctx, tx, feed.Event{
 		Kind: EventAdded, Object: "report", ObjectID: string(found.ID), Ref: found.Ref, Audience: []string{found.Party}, At: now,
-		Data: received{found.Channel, found.Category, string(found.Lang), added, len(in.stored)},
+		Data: received{found.Channel, found.Category, string(found.Lang), added, len(in.stored), false},
 	})
 	return err
 }

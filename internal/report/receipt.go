@@ -129,6 +129,9 @@ func contentOf(s Submission, locations []found, files []file) [sha256.Size]byte 
 	for _, l := range locations {
 		put(l.URL)
 	}
+	if s.Soon { // and nothing otherwise: receipts of forms sent before there was such a thing stay theirs
+		put("soon")
+	}
 	for _, f := range files {
 		put(f.Name)
 		put(f.Ref.SHA256.String())

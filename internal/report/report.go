@@ -131,6 +131,7 @@ type Submission struct {
 	Locations   []string // links or handles as pasted, at most MaxLocations; none only if there is a file
 	Category    Category
 	Description string // at most MaxDescription runes; may be empty
+	Soon        bool   // somebody will be hurt soon, the reporter says: duty is called
 	Lang        i18n.Lang
 	Agency      string   // code of the agency the reporter chose, "" leaves it to the pack
 	Contact     string   // how to reach the reporter, at most MaxContact runes; "" is the usual case
@@ -165,6 +166,7 @@ type Facts struct {
 	Party      string // the agency it was routed to
 	Channel    Channel
 	Category   Category
+	Soon       bool // somebody will be hurt soon, the reporter says
 	Lang       i18n.Lang
 	ReceivedAt time.Time
 	Locations  []LocationID // in the order given

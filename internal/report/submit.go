@@ -240,6 +240,7 @@ type received struct {
 	Lang      string   `json:"lang"`
 	Locations int      `json:"locations"`
 	Files     int      `json:"files"`
+	Soon      bool     `json:"soon,omitempty"`
 }
 
 // store writes the report, its event and its first step in one transaction.
@@ -259,7 +260,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		}
 		row := []any{
 			in.report, to.ID, receipt.Ref, r.receiptMAC(code), []byte(wrapped), s.Channel, s.Category, s.Lang,
-			description, contact, contactFor, db.Micros(now),
+			description, contact, contactFor, db.Micros(now), s.Soon,
 		}
 		if err := insertReport(ctx, tx, row, token != nil); err != nil {
 			return err
@@ -278,7 +279,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		_, err = r.feed.Record(ctx, tx, feed.Event{
 			Kind: EventReceived, Object: "report", ObjectID: string(in.report), Ref: receipt.Ref,
 			Audience: []string{string(to.ID)}, At: now,
-			Data: received{s.Channel, s.Category, string(s.Lang), len(locations), len(in.stored)},
+			Data: received{s.Channel, s.Category, string(s.Lang), len(locations), len(in.stored), s.Soon},
 		})
 		return err
 	})
@@ -299,8 +300,8 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 // same form sent twice, is looked at: errAgain.
 func insertReport(ctx context.Context, tx *db.Tx, row []any, again bool) error {
 	const insert = `
-		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at, soon)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	if !again { // its receipt is random
 		return tx.Send(ctx, insert, row...)
 	}

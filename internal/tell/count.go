@@ -15,6 +15,9 @@ type Counts struct {
 	Notices  notice.Awaiting
 	Recovery int // colleagues who need a second person, and one's own that one may not know of
 	Returned int // letters that came back, for the party to reach somebody otherwise
+
+	Called bool          // somebody will be hurt soon, reporters say, and nobody looks yet
+	Call   casework.Call // which call that is
 }
 
 // A Wait is one kind of thing that waits for an actor: how many, and whether a
@@ -32,6 +35,11 @@ func (t *Teller) Count(ctx context.Context, by party.Actor) (Counts, error) {
 	var err error
 	if auth.Seat(by, auth.CaseRead) {
 		if c.Cases, err = t.Cases.Counts(ctx, by); err != nil {
+			return c, err
+		}
+	}
+	if auth.Seat(by, auth.CaseHeed) {
+		if c.Call, c.Called, err = t.Cases.StandingCall(ctx, t.DB, by.Party); err != nil {
 			return c, err
 		}
 	}
@@ -58,6 +66,7 @@ func (c Counts) Waits() []Wait {
 	n := c.Notices
 	var out []Wait
 	for _, w := range []Wait{
+		{"urgent", c.Call.Count, true},
 		{"due", n.Due1h, true},
 		{"overdue", n.Overdue - min(n.Overdue, n.Due1h), true}, // a platform's overdue ones are due already
 		{"approve", n.Approve, true},

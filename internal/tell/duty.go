@@ -130,12 +130,38 @@ type called struct {
 // stages returns the stages of a notice that are due at now.
 func (o office) stages(s notice.Standing, now time.Time) []called {
 	may := slices.DeleteFunc(slices.Clone(o.staff), func(by party.Actor) bool { return s.May(by) != nil })
-	var on, deputies []party.Actor
-	for _, shift := range duty.On(o.shifts, dutyRole[s.Step], now, o.zone) {
-		on = append(on, only(may, shift.Person)...)
-		deputies = append(deputies, only(may, shift.Deputy)...)
-	}
+	on, deputies := pick(may, duty.On(o.shifts, dutyRole[s.Step], now, o.zone))
 	return due(s, now, on, deputies, may)
+}
+
+// pick returns those of some people whose shifts these are, and those who stand
+// in, each once.
+func pick(may []party.Actor, shifts []duty.Shift) (on, deputies []party.Actor) {
+	for _, shift := range shifts {
+		on = append(on, missing(on, only(may, shift.Person))...)
+		deputies = append(deputies, missing(deputies, only(may, shift.Deputy))...)
+	}
+	return on, deputies
+}
+
+// missing returns those of some people who are not in a list.
+func missing(in, some []party.Actor) []party.Actor {
+	return slices.DeleteFunc(slices.Clone(some), func(by party.Actor) bool { return len(only(in, by.Person)) > 0 })
+}
+
+// onDuty returns those of some people of an organisation who are on duty now,
+// in whatever role, and those who stand in.
+func onDuty(ctx context.Context, r db.Reader, org party.Party, may []party.Actor, now time.Time) (on, deputies []party.Actor, err error) {
+	shifts, err := duty.Of(ctx, r, org.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	var standing []duty.Shift
+	for _, role := range duty.Roles() {
+		standing = append(standing, duty.On(shifts, role, now, zoneOf(org.Zone))...)
+	}
+	on, deputies = pick(may, standing)
+	return on, deputies, nil
 }
 
 // due is the plan of stages: pure, so that a test can walk through it.

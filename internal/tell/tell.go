@@ -35,8 +35,9 @@ type Deps struct {
 	Mail     *mail.Mail
 	Cases    *casework.Room
 	Notice   *notice.Room
-	Instance string // name of this installation
-	BaseURL  string // of the pages, without a final slash
+	Heed     time.Duration // how long a called person has to look when somebody will be hurt soon; 0: UsualHeed
+	Instance string        // name of this installation
+	BaseURL  string        // of the pages, without a final slash
 }
 
 // A Teller tells. It is safe for concurrent use.
@@ -147,6 +148,7 @@ func (t *Teller) Subscriptions() []feed.Subscription {
 		{Name: "mail-settled", Kinds: []string{"notice.received", "notice.withdrawn", "notice.closed"}, Do: t.reached},
 		{Name: "mail-urgent", Kinds: []string{"notice.proposed", "notice.approved", "notice.sent", "notice.overdue", "mail.returned", "mail.given-up"}, Do: t.urgent},
 		{Name: "mail-recovery", Kinds: recoverySteps, Do: t.recovery},
+		{Name: "urgent-calls", Kinds: []string{casework.EventUrgent}, Do: t.raised},
 	}
 }
 

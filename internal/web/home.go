@@ -16,7 +16,7 @@ import (
 // all of them.
 type HomePage struct {
 	components.PublicPage
-	Emergency string   // number to call in danger; a setting of each deployment, "" leaves the line out
+	Emergency string   // number to call in danger, "" leaves the line out
 	Figures   *Figures // nil until something was decided
 	Latest    []Decision
 	Log       *LogBand // nil where this instance keeps no public log
@@ -77,7 +77,10 @@ func howItWorks() []struct{ Icon, Key string } {
 
 // getHome: GET / is the way in.
 func (s *Server) getHome(w http.ResponseWriter, r *http.Request) error {
-	pg := HomePage{PublicPage: s.publicPage(r, "public.home", ""), Emergency: s.Emergency}
+	pg := HomePage{PublicPage: s.publicPage(r, "public.home", "")}
+	if len(s.Emergency) > 0 {
+		pg.Emergency = s.Emergency[0].Number
+	}
 	f, err := s.figures.Public(r.Context(), s.DB, s.Clock.Now())
 	if err != nil {
 		return err

@@ -130,6 +130,7 @@ func (e *estate) give(t *testing.T) {
 	shifts, err := duty.Of(t.Context(), e.App.DB, admin.Party)
 	must(t, err)
 	e.things["organisation/duty"] = map[string]string{"id": shifts[0].ID}
+	e.things["urgent"] = map[string]string{"id": e.soon(t, "https://ruangsuara.example/v/matrix-soon")}
 	e.things["policy"] = map[string]string{"code": "id"}
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)

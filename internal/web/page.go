@@ -34,11 +34,8 @@ func (s *Server) page(r *http.Request, zone *time.Location, title string) compon
 func (s *Server) publicPage(r *http.Request, titleKey, active string) components.PublicPage {
 	p := s.page(r, localTime(party.Actor{}), "")
 	p.Title = p.P.T(titleKey)
-	return components.PublicPage{Page: p, Active: active, Exit: quickExit}
+	return components.PublicPage{Page: p, Active: active, Exit: s.ExitURL}
 }
-
-// quickExit is where "leave now" goes: a plain page that everybody might read.
-const quickExit = "https://www.wikipedia.org/"
 
 // console returns what every staff page has: whose chair it is, what waits and
 // where one can go. active is the key of the page in the rail.
@@ -64,6 +61,9 @@ func (s *Server) consoleWith(r *http.Request, w waits, active, title string, cru
 			ID: string(actor.Person), Name: actor.Name, Initials: initials(actor.Name), Role: roleNames(p.P, actor.Roles), SignOut: "/sign-out", Profile: "/profile",
 		},
 		Nav: s.rail(p.P, actor, active, w), Crumbs: crumbs, Unread: w.forMe(), Waiting: w.where(), Events: "/events", Demo: s.Demo,
+	}
+	if auth.Seat(actor, auth.CaseHeed) {
+		c.Alert, c.AlertURL = urgentAlert(p.P, w.call, w.called, zoneOf(p.Zone)), "/urgent/strip"
 	}
 	if auth.Seat(actor, auth.CaseWork) {
 		e, err := s.Casework.Exposure(ctx, actor)
@@ -97,6 +97,8 @@ type waits struct {
 	triage, mine, opinions, handOvers int
 	approvals, issue, answers         int
 	all                               int // on the page of what waits
+	called                            bool
+	call                              casework.Call
 }
 
 // forMe counts what waits for this very person: it stands in the page title.
@@ -124,6 +126,7 @@ func (s *Server) waiting(ctx context.Context, actor party.Actor) (waits, error) 
 	w.cases = c.Cases
 	w.triage, w.mine, w.opinions, w.handOvers = c.Cases.Waiting, c.Cases.Mine, c.Cases.Opinions, c.Cases.HandOvers
 	w.approvals, w.issue, w.answers, w.all = c.Notices.Approve, c.Notices.Issue, c.Notices.Answer, c.Total()
+	w.called, w.call = c.Called, c.Call
 	return w, nil
 }
 

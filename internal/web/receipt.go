@@ -7,6 +7,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
@@ -18,6 +19,8 @@ type ReceiptPage struct {
 	Ref       string // public reference
 	At        time.Time
 	Named     bool // the reporter left a contact
+	Soon      bool // somebody will be hurt soon: duty is called, and so are the numbers to be
+	Emergency []policy.EmergencyNumber
 	Usual     time.Duration
 	Counsel   string // words of the counsellors' line; a setting of each deployment, "" leaves it out
 	CounselTo string // its address
@@ -103,7 +106,7 @@ func (s *Server) postReceipt(w http.ResponseWriter, r *http.Request) error {
 		return s.askAgain(w, r, in.texts.Get("code"), err)
 	}
 	if in.texts.Get("as") == "confirmation" {
-		return s.showReceipt(w, r, code, status.ReceivedAt, status.HasContact)
+		return s.showReceipt(w, r, code, status.ReceivedAt, status.HasContact, status.Soon)
 	}
 	return s.showStatus(w, r, s.statusPage(r, code, status))
 }

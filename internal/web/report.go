@@ -10,6 +10,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
@@ -18,9 +19,11 @@ import (
 // script; what is rarely needed is folded away.
 type ReportPage struct {
 	components.PublicPage
-	Token       string   // makes a repeated sending have one effect
-	URLs        []string // the rows as filled in; none shows one empty row
-	Many        string   // the box for many links, one a line
+	Emergency   []policy.EmergencyNumber // to call first
+	Soon        bool                     // somebody will be hurt soon
+	Token       string                   // makes a repeated sending have one effect
+	URLs        []string                 // the rows as filled in; none shows one empty row
+	Many        string                   // the box for many links, one a line
 	Category    string
 	Description string
 	Contact     string
@@ -91,6 +94,12 @@ func (pg ReportPage) languages() []Option {
 	return out
 }
 
+// whoAnswers says who answers at a number, "" if nobody has said.
+func (pg ReportPage) whoAnswers(n policy.EmergencyNumber) string { return n.For.In(pg.P.Lang()) }
+
+// dial is the address that rings a number (RFC 3966).
+func dial(number string) string { return "tel:" + strings.ReplaceAll(number, " ", "") }
+
 // usually is how soon a person judges a report, in the usual case; it is what
 // the receipt promises and no law's figure.
 const usually = 24 * time.Hour
@@ -105,7 +114,7 @@ func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) reportPage(r *http.Request) ReportPage {
 	pg := ReportPage{
 		PublicPage: s.narrowPage(r, "public.report.title", "report"), Token: s.Report.NewToken(),
-		MaxFiles: report.MaxFiles, FileLimit: "50 MB",
+		Emergency: s.Emergency, MaxFiles: report.MaxFiles, FileLimit: "50 MB",
 	}
 	pg.Reply = pg.P.Lang()
 	pg.Path, pg.LangForm = "/report", "report"
@@ -158,7 +167,7 @@ func (s *Server) postReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.reportAgain(w, r, pg, in, err)
 	}
-	return s.showReceipt(w, r, receipt.Code, s.Clock.Now(), pg.Contact != "")
+	return s.showReceipt(w, r, receipt.Code, s.Clock.Now(), pg.Contact != "", pg.Soon)
 }
 
 // fill takes over what the reporter gave.
@@ -166,6 +175,7 @@ func (pg *ReportPage) fill(in *intake) {
 	t := in.texts
 	pg.Token, pg.URLs, pg.Many = t.Get("token"), t["url"], t.Get("urls")
 	pg.Category, pg.Description, pg.Contact, pg.Agency = t.Get("category"), t.Get("description"), t.Get("contact"), t.Get("agency")
+	pg.Soon = t.Get("soon") == "yes"
 	for _, l := range i18n.Langs() {
 		if t.Get("reply") == string(l) {
 			pg.Reply = l
@@ -190,7 +200,7 @@ func filled(lines []string) []string {
 
 func (pg ReportPage) submission(in *intake) report.Submission {
 	return report.Submission{
-		Channel: report.Web, Locations: pg.locations(), Category: report.Category(pg.Category), Description: pg.Description,
+		Channel: report.Web, Locations: pg.locations(), Category: report.Category(pg.Category), Description: pg.Description, Soon: pg.Soon,
 		Lang: pg.Reply, Agency: pg.Agency, Contact: pg.Contact, More: in.uploads(), Token: pg.Token,
 	}
 }
@@ -316,9 +326,9 @@ func index(pointer, prefix string) (int, bool) {
 }
 
 // showReceipt confirms a report.
-func (s *Server) showReceipt(w http.ResponseWriter, r *http.Request, code string, at time.Time, named bool) error {
+func (s *Server) showReceipt(w http.ResponseWriter, r *http.Request, code string, at time.Time, named, soon bool) error {
 	pg := ReceiptPage{
-		PublicPage: s.narrowPage(r, "public.receipt.title", "report"), Code: code, At: at, Named: named, Usual: usually,
+		PublicPage: s.narrowPage(r, "public.receipt.title", "report"), Code: code, At: at, Named: named, Soon: soon, Emergency: s.Emergency, Usual: usually,
 		Counsel: s.Counsel, CounselTo: s.CounselURL,
 	}
 	pg.Path, pg.LangForm, pg.LangPost = "/receipt", "again", true

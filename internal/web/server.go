@@ -58,13 +58,14 @@ type Deps struct {
 	Gate      *admit.Gate // nil lets everybody in
 	Toll      *admit.Toll // nil asks for nothing
 
-	EvidenceOrigin string          // scheme and host of the origin that serves evidence
-	Secure         bool            // pages are served over TLS
-	Demo           bool            // one-click sign-ins, for made-up people only
-	Emergency      string          // number to call in danger, "" leaves the line out
-	Counsel        string          // words of the counsellors' line on the receipt page, "" leaves it out
-	CounselURL     string          // its address
-	Stopping       <-chan struct{} // closed when the server begins to stop
+	EvidenceOrigin string                   // scheme and host of the origin that serves evidence
+	Secure         bool                     // pages are served over TLS
+	Demo           bool                     // one-click sign-ins, for made-up people only
+	Emergency      []policy.EmergencyNumber // to call in danger, the first first; none leaves the lines out
+	ExitURL        string                   // harmless page to leave to
+	Counsel        string                   // words of the counsellors' line on the receipt page, "" leaves it out
+	CounselURL     string                   // its address
+	Stopping       <-chan struct{}          // closed when the server begins to stop
 }
 
 // A Server renders pages. It is safe for concurrent use.
@@ -88,9 +89,6 @@ type Route struct {
 // New returns the pages.
 func New(d Deps) *Server {
 	s := &Server{Deps: d, mux: http.NewServeMux()}
-	if s.Demo && s.Emergency == "" {
-		s.Emergency = "112" // Indonesia's, where the cast lives
-	}
 	s.Sessions.OnError(s.fail)
 	s.mux.Handle("GET "+static.Prefix, static.Handler())
 	for _, r := range s.publicRoutes() {

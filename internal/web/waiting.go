@@ -47,7 +47,7 @@ type LetterRow struct{ ID, Ref, Address, Why, At, Href string }
 
 // waitPlaces are where each kind of wait is worked off, and its icon.
 var waitPlaces = map[string]struct{ icon, href string }{
-	"due": {"alarm-clock", "/inbox"}, "overdue": {"alarm-clock", "/orders"}, "approve": {"user-check", "/approvals"}, "issue": {"stamp", "/approvals"},
+	"urgent": {"siren", "/urgent"}, "due": {"alarm-clock", "/inbox"}, "overdue": {"alarm-clock", "/orders"}, "approve": {"user-check", "/approvals"}, "issue": {"stamp", "/approvals"},
 	"receive": {"mail-open", "/inbox"}, "returned": {"mail-x", "#letters"}, "questions": {"pause", "/orders"}, "answer": {"inbox", "/inbox"},
 	"confirm": {"scale", "/orders"}, "verify": {"check-check", "/orders"}, "opinions": {"message-square", "/triage"}, "hand-overs": {"forward", "/hand-overs"},
 	"propose": {"file-pen-line", "/approvals"}, "recovery": {"key-round", "#recoveries"},

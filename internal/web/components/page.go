@@ -117,6 +117,7 @@ type ConsolePage struct {
 	Crumbs   []Crumb // from the outside in; the last is this page
 	Exposure *Exposure
 	Alert    *Alert
+	AlertURL string         // where an open page asks for the alert again when one comes or ends; "" never
 	Unread   int            // waiting notifications; shown in the page title too
 	Waiting  string         // address of what waits, behind the bell
 	Commands []CommandGroup // what the palette offers besides the navigation
