@@ -108,7 +108,7 @@ func (p *pulse) beat(ctx context.Context, conn *pgx.Conn, within time.Duration) 
 	defer cancel()
 	for {
 		if conn == nil {
-			if conn, err = pgx.ConnectConfig(ctx, p.cfg); answered(err) {
+			if conn, err = pgx.ConnectConfig(ctx, p.cfg); err != nil && answered(err) {
 				return nil, nil // full, or shutting down: not silent
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,8 +30,9 @@ import (
 //
 // The draw is the program's: the order of a MAC under the instance key over
 // approver, notice and digest. Drawing again, with the same notices or others,
-// gives every notice the same place in that order, and what was drawn for a
-// person once stays drawn for them; nothing is gained by trying.
+// gives every notice the same place in that order. The first in it are always
+// drawn; what was drawn for a person before stays drawn besides, and counts for
+// nothing, so that nobody chooses a sample by drawing small batches first.
 
 // A BatchID identifies one draw (UUIDv7).
 type BatchID string
@@ -245,39 +247,47 @@ func (r *Room) replace(ctx context.Context, tx *db.Tx, by party.Actor, all []Not
 	return Batch{}, r.endAll(ctx, tx, by, open, BatchReplaced, now)
 }
 
-// sample draws from all: what was drawn for the actor before, and from the
-// first in the order of the draw as many as the pack asks for. After one of
-// their batches ended because a notice was sent back, as many again are drawn
-// besides those that they had seen.
+// sample draws from all: the first in the order of the draw, as many as the pack
+// asks for, and besides what was drawn for the actor before. After one of their
+// batches had a notice sent back, or one that was drawn is left out now, those
+// that they had seen by then are passed over, and as many again are drawn.
 func (r *Room) sample(ctx context.Context, tx *db.Tx, by party.Actor, all []Notice, pack policy.Pack) (map[ID]bool, error) {
 	before, err := r.batchesOf(ctx, tx, all, `b.person_id = $1`, by.Person)
 	if err != nil {
 		return nil, err
 	}
-	drawn, version, seen := map[ID]bool{}, map[ID]int{}, 0
+	drawn, seen, version := map[ID]bool{}, map[ID]bool{}, map[ID]int{}
 	for _, n := range all {
 		version[n.ID] = n.Version
 	}
 	for _, b := range before {
+		if !r.batchHolds(b) { // what was drawn before must not be forgotten, nor made up
+			return nil, fault.New(fault.Conflict, "notice.batch-damaged")
+		}
+		again := b.Why == BatchReturned
 		for _, it := range b.Items {
-			if it.Sampled && version[it.Notice] == it.Version {
+			switch {
+			case !it.Sampled:
+			case version[it.Notice] == it.Version:
 				drawn[it.Notice] = true
+			default:
+				again = true
 			}
 		}
-		if b.Why == BatchReturned {
-			seen = len(drawn)
+		if again {
+			maps.Copy(seen, drawn)
 		}
 	}
-	want := min(len(all), seen+pack.Batch.Sample(len(all)))
 	rank := map[ID][]byte{}
 	for _, n := range all {
 		rank[n.ID] = r.Vault.MAC("notice-draw", fmt.Appendf(nil, "%s|%s|%d|%x", by.Person, n.ID, n.Version, n.Digest))
 	}
+	fresh := 0
 	for _, n := range slices.SortedFunc(slices.Values(all), func(a, b Notice) int { return bytes.Compare(rank[a.ID], rank[b.ID]) }) {
-		if len(drawn) >= want {
-			break
+		if !seen[n.ID] && fresh < pack.Batch.Sample(len(all)) {
+			drawn[n.ID] = true
+			fresh++
 		}
-		drawn[n.ID] = true
 	}
 	return drawn, nil
 }
@@ -431,8 +441,12 @@ func (r *Room) endBatches(ctx context.Context, tx *db.Tx, by party.Actor, n Noti
 
 func (r *Room) endAll(ctx context.Context, tx *db.Tx, by party.Actor, open []Batch, why string, now time.Time) error {
 	for _, b := range open {
+		save := r.saveBatch
+		if !r.batchHolds(b) {
+			save = r.saveBatchUnsealed // ended all the same, and never made whole
+		}
 		b.State, b.Why, b.DoneAt = BatchEnded, why, now
-		if err := r.saveBatch(ctx, tx, b); err != nil {
+		if err := save(ctx, tx, b); err != nil {
 			return err
 		}
 		if err := r.recordBatch(ctx, tx, by, "batch.ended", b, now); err != nil {

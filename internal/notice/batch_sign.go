@@ -37,6 +37,9 @@ func (r *Room) ApproveBatch(ctx context.Context, by party.Actor, id BatchID, sig
 		if b, err = r.takeBatch(ctx, tx, by, id); err != nil { // notices first, then the batch, as everybody locks
 			return err
 		}
+		if now, err = b.signedAt(now); err != nil {
+			return err
+		}
 		if err := b.stands(all, pack); err != nil {
 			return err
 		}
@@ -71,6 +74,27 @@ func (r *Room) readyBatch(ctx context.Context, tx *db.Tx, by party.Actor, id Bat
 		err = fault.New(fault.Conflict, "notice.batch-unopened", "N", n)
 	}
 	return b, err
+}
+
+
+
+
+// nodeSkew is by how much the clocks of two nodes may differ (threat-model T16).
+const nodeSkew = 5 * time.Second
+
+// signedAt is the time of a signature that is made now, which is not before the
+// dossiers were opened, be it on a node whose clock is fast.
+func (b Batch) signedAt(now time.Time) (time.Time, error) {
+	at := now
+	for _, it := range b.Items {
+		if it.OpenedAt.After(at) {
+			at = it.OpenedAt
+		}
+	}
+	if at.Sub(now) > nodeSkew {
+		return now, fault.New(fault.Conflict, "notice.batch-changed")
+	}
+	return at, nil
 }
 
 // stands reports whether the notices are still those that the batch was drawn

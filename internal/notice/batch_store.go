@@ -29,6 +29,9 @@ func scanBatch(row db.Row) (Batch, error) {
 func scanBatchItem(row db.Row) (BatchItem, error) {
 	var it BatchItem
 	err := row.Scan(&it.N, &it.Notice, &it.Ref, &it.Links, &it.Version, &it.Sampled, db.Time(&it.OpenedAt), db.Text(&it.OpenedBy))
+	if err != nil {
+		err = damaged("", "batch", err)
+	}
 	return it, err
 }
 
@@ -97,8 +100,14 @@ func (r *Room) saveBatch(ctx context.Context, tx *db.Tx, b Batch) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE notice_batches SET state = $2, why = $3, done_at = $4, mac = $5 WHERE id = $1`,
-		b.ID, b.State, b.Why, db.MicrosOrNull(b.DoneAt), mac)
+	b.mac = mac
+	return r.saveBatchUnsealed(ctx, tx, b)
+}
+
+// saveBatchUnsealed is saveBatch with the MAC that b has.
+func (r *Room) saveBatchUnsealed(ctx context.Context, tx *db.Tx, b Batch) error {
+	_, err := tx.Exec(ctx, `UPDATE notice_batches SET state = $2, why = $3, done_at = $4, mac = $5 WHERE id = $1`,
+		b.ID, b.State, b.Why, db.MicrosOrNull(b.DoneAt), b.mac)
 	return err
 }
 

@@ -576,3 +576,78 @@ func (h *house) forgeBatch(t *testing.T, n notice.Notice, table string, c column
 	must(t, exec(`DROP TABLE kept`))
 	must(t, exec(`DELETE FROM notice_refusals`))
 }
+
+// Whoever draws small batches first, of notices they would like to open, draws
+// as much of a large one afterwards as somebody who did not.
+func TestNobodyChoosesTheirSample(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		ids := h.several(t, 12)
+		more := false
+		for range 4 { // by chance the four that were chosen are those that are drawn: once in 495, for each person
+			by := h.join(t, h.agency, party.Approver)
+			h.drawn(t, by, ids[:4]...)
+			more = more || len(sample(h.drawn(t, by, ids...))) > 4
+		}
+		if !more {
+			t.Error("of twelve the four are opened that were drawn alone before")
+		}
+	})
+}
+
+// What was drawn before is neither forgotten nor made up by SQL, and no batch
+// that was changed is made whole by its end.
+func TestAForgedHistoryDrawsNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		for name, change := range map[string]string{
+			"forgotten": `UPDATE notice_batch_items SET sampled = FALSE WHERE batch_id = $1`,
+			"made open": `UPDATE notice_batches SET state = 'drawn', why = '' WHERE id = $1`,
+		} {
+			ids := h.several(t, 6)
+			old := h.drawn(t, h.sari, ids[:4]...)
+			h.drawn(t, h.sari, ids[:5]...)
+			h.write(t, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, change, old.ID)
+				return err
+			})
+			h.clock.Advance(time.Second)
+			if _, err := h.Draw(t.Context(), h.sari, ids); !fault.Is(err, "notice.batch-damaged") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// Two approvers draw batches that share notices: the first signature ends the
+// other batch, whose rest can be drawn anew.
+func TestASignatureEndsTheOtherApproversBatch(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		ids := h.several(t, 6)
+		first, other := h.drawn(t, h.sari, ids[:4]...), h.drawn(t, h.bima, ids...)
+		h.openSample(t, h.sari, first)
+		_, err := h.ApproveBatch(t.Context(), h.sari, first.ID, h.sign(h.sari, first.Digest))
+		must(t, err)
+		_, err = h.Opened(t.Context(), h.bima, other.ID, 1)
+		wantFault(t, err, "notice.batch-changed")
+		h.drawn(t, h.bima, ids[4:]...)
+	})
+}
+
+// A notice that was withdrawn before it was sent does not come back by SQL: the
+// row that it had fits no MAC any more.
+func TestAWithdrawnNoticeDoesNotComeBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		n := h.proposed(t, 1)
+		_, err := h.Withdraw(t.Context(), h.ratna, n.ID, "Keliru.")
+		must(t, err)
+		h.write(t, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE notices SET life = 'proposed', withdrawn_at = NULL WHERE id = $1`, n.ID)
+			return err
+		})
+		_, err = h.Approve(t.Context(), h.sari, n.ID, h.sign(h.sari, n.Digest))
+		wantFault(t, err, "notice.damaged")
+	})
+}

@@ -101,7 +101,8 @@ func (r *Room) advance(ctx context.Context, tx *db.Tx, by party.Actor, n *Notice
 	case EventApprove:
 		if batch := sigs[len(sigs)-1].BatchID; batch != "" {
 			data["batch"] = batch
-		} else if err := r.endBatches(ctx, tx, by, *n, BatchChanged, now); err != nil {
+		}
+		if err := r.endBatches(ctx, tx, by, *n, BatchChanged, now); err != nil { // those of others too
 			return err
 		}
 		have := approvals(sigs)

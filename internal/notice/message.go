@@ -128,6 +128,11 @@ func (r *Room) Withdraw(ctx context.Context, by party.Actor, id ID, why string) 
 		if err := save(ctx, tx, n); err != nil {
 			return err
 		}
+		if n.SentAt.IsZero() { // the MAC of what it was must not fit again
+			if err := r.seal(ctx, tx, n.ID); err != nil {
+				return err
+			}
+		}
 		return r.record(ctx, tx, by, "notice.withdrawn", told, map[string]any{"from": told.Life}, now)
 	})
 	return n, err

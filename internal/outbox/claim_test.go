@@ -23,7 +23,7 @@ func TestAMessageClaimedByAKilledServerIsSentSoon(t *testing.T) {
 		if took, err := x.box.Claim(t.Context(), e.ID); err != nil || took {
 			t.Fatalf("claimed twice: %v", err)
 		}
-		x.clock.Advance(outbox.ClaimFor)
+		x.clock.Advance(x.box.ClaimFor())
 		x.run(t)
 		all, err := x.box.Deliveries(t.Context(), x.admin, e.ID, 0, 10)
 		if err != nil || len(all) != 1 {
@@ -32,8 +32,12 @@ func TestAMessageClaimedByAKilledServerIsSentSoon(t *testing.T) {
 		if m := r.wait(t); m.ID != all[0].ID {
 			t.Errorf("sent as %s, want %s", m.ID, all[0].ID)
 		}
-		if outbox.ClaimFor > 5*time.Second {
-			t.Errorf("a killed server's messages wait %s", outbox.ClaimFor)
+		want := 5 * time.Second
+		if d.Dialect() == db.Postgres { // where another node may be at it, for longer than any attempt takes
+			want = 30 * time.Second
+		}
+		if got := x.box.ClaimFor(); got != want {
+			t.Errorf("a killed server's messages wait %s, want %s", got, want)
 		}
 	})
 }
@@ -41,7 +45,8 @@ func TestAMessageClaimedByAKilledServerIsSentSoon(t *testing.T) {
 // An attempt that takes its time keeps its claim: no other node sends the
 // message meanwhile, however long that is.
 func TestASlowAttemptKeepsItsClaim(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	t.Run("sqlite", func(t *testing.T) { // elsewhere a claim is longer than any attempt
+		d := dbtest.SQLite(t)
 		x := start(t, d)
 		e, _ := x.endpoint(t, "http://127.0.0.1:1/in")
 		begun, done := make(chan struct{}), make(chan struct{})
@@ -57,7 +62,7 @@ func TestASlowAttemptKeepsItsClaim(t *testing.T) {
 		t.Cleanup(func() { close(done) }) // before the sender is waited for
 		<-begun
 		for range 3 {
-			x.clock.Advance(outbox.ClaimFor - time.Second)
+			x.clock.Advance(x.box.ClaimFor() - time.Second)
 			now := db.Micros(x.clock.Now())
 			for renewed := int64(0); renewed == 0; {
 				var err error

@@ -6,7 +6,7 @@ import (
 )
 
 // ClaimFor is how long a claim holds.
-const ClaimFor = claimFor
+func (o *Outbox) ClaimFor() time.Duration { return o.claimFor }
 
 // Claim takes the next due delivery of an endpoint and does nothing with it, as
 // a server does that is killed right then. It reports whether one was due.

@@ -106,11 +106,18 @@ type Deps struct {
 type Outbox struct {
 	Deps
 	due        feed.Signal
-	renewEvery time.Duration // see claimFor
+	claimFor   time.Duration // ownClaim or sharedClaim
+	renewEvery time.Duration
 }
 
 // New returns an outbox.
-func New(d Deps) *Outbox { return &Outbox{Deps: d, renewEvery: renewEvery} }
+func New(d Deps) *Outbox {
+	o := &Outbox{Deps: d, claimFor: sharedClaim, renewEvery: renewEvery}
+	if d.DB.Dialect() == db.SQLite {
+		o.claimFor = ownClaim
+	}
+	return o
+}
 
 // AddEndpoint stores a new endpoint of by's party and returns it with its HMAC
 // secret in Standard Webhooks' text form, which is shown once.

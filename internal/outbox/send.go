@@ -23,10 +23,14 @@ const (
 	giveUpAfter = 30 * 24 * time.Hour
 	// sendTimeout bounds one attempt.
 	sendTimeout = 15 * time.Second
-	// claimFor is how long a claim holds. It is renewed every renewEvery while its
-	// attempt goes on, so that what a killed server had claimed is sent again
-	// after claimFor, and not after the longest attempt there can be.
-	claimFor   = 5 * time.Second
+	// sharedClaim is how long a claim holds where several nodes send: longer than
+	// any attempt, so that one which froze in the middle, or whose clock differs,
+	// does not send what another sends too (threat-model G8).
+	sharedClaim = 2 * sendTimeout
+	// ownClaim is the same where this process is the only one, on SQLite: it is
+	// renewed every renewEvery while its attempt goes on, so that what a killed
+	// server had claimed is sent again soon after the next start.
+	ownClaim   = 5 * time.Second
 	renewEvery = time.Second
 	// perTurn is how many deliveries one turn of a sender makes, so that its
 	// place is given back now and then.
@@ -164,7 +168,7 @@ type claim struct {
 }
 
 // claim takes the next due delivery of an endpoint, nil if none is due. The
-// claim pushes the row's next try away by claimFor, which hold renews: another
+// claim pushes the row's next try away by claimFor, which hold may renew: another
 // node does not send it meanwhile, and a crash brings it back.
 func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*claim, error) {
 	var c *claim
@@ -192,15 +196,19 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*cl
 			return o.giveUpAltered(ctx, tx, e, d, now)
 		}
 		c.Attempts++
-		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(claimFor)))
+		_, err = tx.Exec(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $2 WHERE id = $1`, d.ID, db.Micros(now.Add(o.claimFor)))
 		return err
 	})
 	return c, err
 }
 
-// hold renews the claim of a delivery while its attempt goes on. The returned
-// function ends that, and waits until no renewal is under way.
+// hold renews the claim of a delivery while its attempt goes on, if the claim is
+// shorter than that. The returned function ends it, and waits until no renewal
+// is under way.
 func (o *Outbox) hold(ctx context.Context, d Delivery) (release func()) {
+	if o.claimFor > sendTimeout {
+		return func() {}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
@@ -227,7 +235,7 @@ func (o *Outbox) hold(ctx context.Context, d Delivery) (release func()) {
 func (o *Outbox) renew(ctx context.Context, d Delivery) error {
 	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2 WHERE id = $1 AND state = 'waiting' AND attempts = $3`,
-			d.ID, db.Micros(o.Clock.Now().Add(claimFor)), d.Attempts)
+			d.ID, db.Micros(o.Clock.Now().Add(o.claimFor)), d.Attempts)
 		return err
 	})
 }
@@ -275,20 +283,19 @@ func (o *Outbox) accepted(ctx context.Context, tx *db.Tx, d Delivery, r Result, 
 func (o *Outbox) failed(ctx context.Context, tx *db.Tx, d Delivery, r Result, now time.Time) error {
 	wait, again := backoff(d.Attempts, now.Sub(d.CreatedAt), rand.Float64()) //nolint:gosec // spreads load, guards nothing
 	if !again {
-		if _, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'given-up', done_at = $2, last_status = $3, last_error = $4 WHERE id = $1`,
-			d.ID, db.Micros(now), r.Status, r.Error); err != nil {
+		n, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'given-up', done_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
+			d.ID, db.Micros(now), r.Status, r.Error)
+		if err != nil || n == 0 {
 			return err
 		}
 		return o.news(ctx, tx, d, "delivery.given-up", now)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
-		d.ID, db.Micros(now.Add(wait)), r.Status, r.Error); err != nil {
+	n, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
+		d.ID, db.Micros(now.Add(wait)), r.Status, r.Error)
+	if err != nil || n == 0 || !r.Down() {
 		return err
 	}
-	if !r.Down() {
-		return nil
-	}
-	_, err := tx.Exec(ctx, `UPDATE endpoints SET failing_since = COALESCE(failing_since, $2), retry_at = $3 WHERE id = $1`,
+	_, err = tx.Exec(ctx, `UPDATE endpoints SET failing_since = COALESCE(failing_since, $2), retry_at = $3 WHERE id = $1`,
 		d.Endpoint, db.Micros(now), db.Micros(now.Add(wait)))
 	return err
 }
