@@ -4,10 +4,11 @@
 // A text is kept as words in lower case without accents, each with a letter in
 // front of it, and found by whole words; the last word asked for may be the
 // beginning of one. Beginnings are kept like words: a database that had to look
-// for all words that begin so would read whatever stands about any of them. Words of sealed texts are kept as MACs under the instance
-// key and the party: whoever holds the database reads none of them, and a word
-// that somebody guesses tells nothing without the key. They are found whole
-// only. The rows are written in the transaction of what they are about.
+// for all words that begin so would read whatever stands about any of them.
+// Words of sealed texts are kept as MACs under the instance key and the party:
+// whoever holds the database reads none of them, and a word that somebody
+// guesses tells nothing without the key. They are found whole only. The rows are
+// written in the transaction of what they are about.
 package search
 
 import (
@@ -89,7 +90,7 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 		for _, w := range split(p) {
 			words = append(words, plainWord+w)
 			if ref == nil {
-				words = append(words, beginnings("", w)...)
+				words = append(words, beginnings(w)...)
 			}
 		}
 		words = append(words, ref...)
@@ -162,21 +163,27 @@ func numbers(p string) []string {
 	parts := split(p)
 	last := parts[len(parts)-1]
 	series := strings.Join(parts[:len(parts)-1], "")
-	out := append([]string{plainWord + series + last}, beginnings(series, last)...)
+	out := []string{plainWord + series + last}
+	for n := 1; n < len(parts); n++ {
+		out = append(out, beginWord+strings.Join(parts[:n], ""))
+	}
+	for n := 1; n < min(len(last), maxPrefix+1); n++ {
+		out = append(out, beginWord+series+last[:n])
+	}
 	for i := 1; i+minPrefix <= len(last); i++ {
 		out = append(out, plainWord+last[i:])
 	}
 	if last = strings.TrimLeft(last, "0"); last != "" {
-		out = append(append(out, plainWord+last), beginnings("", last)...)
+		out = append(append(out, plainWord+last), beginnings(last)...)
 	}
 	return out
 }
 
-// beginnings are what somebody may have typed of a word that stands behind others.
-func beginnings(before, w string) []string {
+// beginnings are what somebody may have typed of a word.
+func beginnings(w string) []string {
 	var out []string
 	for n := minPrefix; n < min(len(w), maxPrefix+1); n++ {
-		out = append(out, beginWord+before+w[:n])
+		out = append(out, beginWord+w[:n])
 	}
 	return out
 }
