@@ -12,10 +12,10 @@ import (
 	"github.com/tangkal/tangkal/internal/party"
 )
 
-// A Link says that a provider's subject is a person here. It is made by the
-// person with their invitation, or by an administrator, and never by a mail
-// address: whoever can have one written into a directory would be somebody
-// else here (threat-model T10).
+// A Link says that a provider's subject is a person here. It is made by that
+// person alone, with their invitation or signed in: whoever could link somebody
+// else's would come in as them. It is never made by a mail address, which others
+// can have written into a directory (threat-model T10).
 type Link struct {
 	ID       string
 	Issuer   string
@@ -48,7 +48,7 @@ func (a *Auth) linkMAC(l Link) []byte {
 func (p *Provider) PersonOf(ctx context.Context, s Subject) (party.PersonID, error) {
 	refused := fault.New(fault.Denied, "auth.provider-unknown")
 	l, err := db.One(ctx, p.auth.db, scanLink, `SELECT `+linkColumns+` FROM provider_subjects WHERE issuer = $1 AND subject = $2 AND ended_at IS NULL`, s.Issuer, s.ID)
-	if errors.Is(err, db.ErrAbsent) || err == nil && !hmac.Equal(l.mac, p.auth.linkMAC(l)) {
+	if errors.Is(err, db.ErrAbsent) || err == nil && (!hmac.Equal(l.mac, p.auth.linkMAC(l)) || l.LinkedBy != l.Person) {
 		return "", refused
 	}
 	if err != nil {
@@ -68,10 +68,14 @@ func (p *Provider) PersonOf(ctx context.Context, s Subject) (party.PersonID, err
 	return l.Person, nil
 }
 
-// Link says that a colleague of by's is the provider's subject; an earlier link
-// of theirs ends. "" only ends it.
+// Link says that by is the provider's subject; an earlier link of theirs ends.
+// "" only ends it, which an administrator does for a colleague too.
 func (p *Provider) Link(ctx context.Context, by party.Actor, person party.PersonID, subject string) error {
-	if err := MayNow(by, PartyAdmin, Object{What: "person", Owner: by.Party}); err != nil {
+	act := PartyKey
+	if by.Person != person {
+		act = PartyAdmin
+	}
+	if err := MayNow(by, act, Object{What: "person", Owner: by.Party}); err != nil {
 		return err
 	}
 	subject = strings.TrimSpace(subject)
@@ -83,11 +87,13 @@ func (p *Provider) Link(ctx context.Context, by party.Actor, person party.Person
 		if err != nil || who.Party != by.Party || !who.Active {
 			return fault.Hidden("person")
 		}
+		if subject != "" && by.Person != person {
+			return fault.New(fault.Denied, "auth.provider-own").At("/subject")
+		}
 		if err := p.ours(ctx, tx, by.Party); err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `UPDATE provider_subjects SET ended_at = $3, mac = NULL WHERE issuer = $1 AND person_id = $2 AND ended_at IS NULL`,
-			p.Issuer, person, db.Micros(p.auth.clock.Now()))
+		n, err := endLinks(ctx, tx, person, p.auth.clock.Now())
 		if err != nil {
 			return err
 		}
@@ -103,6 +109,12 @@ func (p *Provider) Link(ctx context.Context, by party.Actor, person party.Person
 		}
 		return p.auth.record(ctx, tx, by, "person.unlinked", "person", string(person), nil, p.auth.clock.Now())
 	})
+}
+
+// endLinks ends a person's links and returns how many stood. Their subjects are
+// free again.
+func endLinks(ctx context.Context, tx *db.Tx, person party.PersonID, now time.Time) (int64, error) {
+	return tx.Exec(ctx, `UPDATE provider_subjects SET ended_at = $2, mac = NULL WHERE person_id = $1 AND ended_at IS NULL`, person, db.Micros(now))
 }
 
 // ours refuses organisations for which this provider does not speak.

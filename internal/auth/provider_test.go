@@ -42,9 +42,14 @@ func newProvided(t *testing.T, d *db.DB, change ...func(*auth.ProviderConfig)) *
 	return b
 }
 
+// link says that who is the subject; an administrator ends it.
 func (b *provided) link(t *testing.T, who party.Actor, subject string) {
 	t.Helper()
-	if err := b.p.Link(t.Context(), b.admin, who.Person, subject); err != nil {
+	by := who
+	if subject == "" {
+		by = b.admin
+	}
+	if err := b.p.Link(t.Context(), by, who.Person, subject); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -89,7 +94,7 @@ func (b *provided) in(t *testing.T, back auth.Return) (party.PersonID, error) {
 	return b.p.PersonOf(t.Context(), s)
 }
 
-func TestAProviderSignsInWhomAnAdministratorLinked(t *testing.T) {
+func TestAProviderSignsInWhoLinkedThemselves(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		b := newProvided(t, d)
 		_, err := b.in(t, b.trip(t))
@@ -233,22 +238,31 @@ func TestAProviderThatIsAwayIsSaidSo(t *testing.T) {
 	}
 }
 
-// Links are made by an administrator of the provider's organisation who is
-// there; a row written by somebody else is none.
+// A link is made by whom it lets in, who is there; an administrator only ends
+// it, and a row written by somebody else is none.
 func TestWhoLinksWhom(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		b := newProvided(t, d)
 		other := b.person(t, b.party(t, "other", party.Platform), "other", party.Admin)
-		stale := b.admin
+		stale := b.ana
 		stale.Touched, stale.Session = false, "some session"
 		link := func(by party.Actor, who party.Actor) error { return b.p.Link(t.Context(), by, who.Person, "subject-1") }
 		wantCode(t, link(stale, b.ana), fault.Denied, "auth.touch")
-		wantCode(t, link(b.ana, b.ana), fault.Denied, "auth.not-allowed")
+		wantCode(t, link(b.admin, b.ana), fault.Denied, "auth.provider-own")
+		_, err := b.in(t, b.trip(t))
+		wantCode(t, err, fault.Denied, "auth.provider-unknown")
+		ana, err := party.GetPerson(t.Context(), d, b.ana.Person)
+		check(t, err)
+		check(t, d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error { return b.p.LinkAs(ctx, tx, b.admin, ana, "subject-1") }))
+		_, err = b.in(t, b.trip(t))
+		wantCode(t, err, fault.Denied, "auth.provider-unknown") // made by another
+		b.link(t, b.ana, "")
 		if k := fault.Of(link(other, b.ana)); k != fault.NotFound {
 			t.Errorf("another organisation links: %v", k)
 		}
 		wantCode(t, link(other, other), fault.Conflict, "auth.provider-none")
 		b.link(t, b.ana, "subject-1")
+		wantCode(t, b.p.Link(t.Context(), b.ana, b.admin.Person, ""), fault.Denied, "auth.not-allowed")
 		wantCode(t, link(b.admin, b.admin), fault.Conflict, "auth.provider-taken")
 		for _, change := range []string{
 			`person_id = '` + string(b.admin.Person) + `'`, `party_id = '` + string(other.Party) + `'`, `linked_by = 'x'`, `linked_at = linked_at + 1`, `mac = NULL`,
@@ -260,8 +274,21 @@ func TestWhoLinksWhom(t *testing.T) {
 			b.link(t, b.ana, "subject-1")
 		}
 		b.closeParty(t, b.org)
-		_, err := b.in(t, b.trip(t))
+		_, err = b.in(t, b.trip(t))
 		wantCode(t, err, fault.Denied, "auth.provider-unknown")
+	})
+}
+
+// Who is removed comes in by no account, and theirs is free for somebody else.
+func TestAProvidersLinkEndsWithItsPerson(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := newProvided(t, d)
+		b.link(t, b.ana, "subject-1")
+		check(t, b.Deactivate(t.Context(), b.admin, b.ana.Person))
+		b.link(t, b.person(t, b.org, "bo", party.Analyst), "subject-1")
+		if n := b.count(t, `SELECT count(*) FROM provider_subjects WHERE person_id = $1 AND (ended_at IS NULL OR mac IS NOT NULL)`, b.ana.Person); n != 0 {
+			t.Errorf("%d links of theirs stand", n)
+		}
 	})
 }
 

@@ -99,6 +99,10 @@ func TestTwoOthersRecoverSomebodysAccess(t *testing.T) {
 		}
 		site, _ := b.here(t, b.lost, auth.ByPasskey)
 		letEnd := site.holds(t)
+		org, err := party.Get(t.Context(), d, b.lost.Party)
+		check(t, err)
+		op := b.NewProvider(auth.ProviderConfig{Issuer: "https://login.example", Party: org.Code})
+		check(t, op.Link(t.Context(), b.lost, b.lost.Person, "subject-1"))
 
 		r, code, secret := b.confirmed(t)
 		if r.OpenedBy != b.head.Person || r.ConfirmedBy != b.approver.Person || r.Person != b.lost.Person {
@@ -124,6 +128,8 @@ func TestTwoOthersRecoverSomebodysAccess(t *testing.T) {
 		if _, err := b.FromAPIKey(t.Context(), machine, false); err == nil {
 			t.Error("the old API key still opens")
 		}
+		_, err = op.PersonOf(t.Context(), auth.Subject{Issuer: "https://login.example", ID: "subject-1"})
+		wantCode(t, err, fault.Denied, "auth.provider-unknown")
 		for _, id := range []party.KeyID{oldKey.ID, browser.ID} {
 			if k, err := party.GetKey(t.Context(), d, id); err != nil || k.RevokedAt.IsZero() {
 				t.Errorf("the key %s is %+v, %v", id, k, err)

@@ -65,8 +65,8 @@ func (p *Passkeys) Recover(ctx context.Context, secret, code string, answer Pass
 	})
 }
 
-// recover takes both halves: the end of the recovery, of every key and every
-// session that there was, and the new key are one transaction. A wrong code
+// recover takes both halves: the end of the recovery, of every key, provider
+// link and session that there was, and the new key are one transaction. A wrong code
 // counts, and of those who try at once one is heard.
 func (a *Auth) recover(ctx context.Context, secret, code string, enrol func(context.Context, *db.Tx, Recovery, time.Time) error) (party.Person, error) {
 	now := a.clock.Now()
@@ -89,6 +89,9 @@ func (a *Auth) recover(ctx context.Context, secret, code string, enrol func(cont
 			return err
 		}
 		if err := party.EndKeys(ctx, tx, r.Person, now); err != nil {
+			return err
+		}
+		if _, err := endLinks(ctx, tx, r.Person, now); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, r.Person, "", "", now); err != nil {

@@ -218,13 +218,13 @@ func (a *Auth) join(ctx context.Context, secret string, j Joining, enrol func(co
 	return p, err
 }
 
-// mayEnrol reports whether the actor may add a key that signs them in. Who has
-// none yet, and came by another way, adds the first while they have just
-// arrived.
+// mayEnrol reports whether the actor may add a key that signs them in. Who
+// never had one, and came by another way, adds the first while they have just
+// arrived; who had one and lost it recovers their access by the word of two.
 func (a *Auth) mayEnrol(ctx context.Context, by party.Actor) error {
 	err := MayNow(by, PartyKey, Object{What: "key", Owner: by.Party})
 	if by.Arrived && fault.Is(err, "auth.touch") {
-		if ways, werr := party.WaysIn(ctx, a.db, by.Person); werr != nil || ways == 0 {
+		if ever, werr := party.WaysEver(ctx, a.db, by.Person); werr != nil || ever == 0 {
 			return werr
 		}
 	}
@@ -290,6 +290,9 @@ func (a *Auth) Deactivate(ctx context.Context, by party.Actor, person party.Pers
 	now := a.clock.Now()
 	return a.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := party.Deactivate(ctx, tx, by.Party, person, now); err != nil {
+			return err
+		}
+		if _, err := endLinks(ctx, tx, person, now); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, person, "", "", now); err != nil {

@@ -221,6 +221,22 @@ func TestTheFirstKeyIsAddedOnArrival(t *testing.T) {
 	wantCode(t, err, fault.Denied, "auth.touch")
 }
 
+// Whose keys were revoked is given no new one for arriving: whoever revoked them
+// could have brought that arrival about.
+func TestAKeyOnArrivalIsForWhoNeverHadOne(t *testing.T) {
+	w := start(dbtest.SQLite(t))
+	org := w.party(t, "agency", party.Agency)
+	ana, admin := w.person(t, org, "ana", party.Analyst), w.person(t, org, "admin", party.Admin)
+	first, _ := newKey(t)
+	k, err := w.EnrolKey(t.Context(), ana, first, "laptop")
+	check(t, err)
+	check(t, w.RevokeKey(t.Context(), admin, ana.Person, k.ID))
+	_, session := w.here(t, ana, auth.ByProvider)
+	second, _ := newKey(t)
+	_, err = w.EnrolKey(t.Context(), session(), second, "another")
+	wantCode(t, err, fault.Denied, "auth.touch")
+}
+
 // Sessions are listed with coarse words, and end at once: one, all others, by
 // an administrator, with other roles, and with the account; a request in flight
 // brings none back.

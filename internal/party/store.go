@@ -271,6 +271,11 @@ func WaysIn(ctx context.Context, r db.Reader, id PersonID) (int64, error) {
 	return db.Value[int64](ctx, r, `SELECT count(*) FROM person_keys WHERE person_id = $1 AND revoked_at IS NULL AND method IN ($2, $3)`, id, BrowserKey, Passkey)
 }
 
+// WaysEver returns how many keys ever signed a person in, revoked ones too.
+func WaysEver(ctx context.Context, r db.Reader, id PersonID) (int64, error) {
+	return db.Value[int64](ctx, r, `SELECT count(*) FROM person_keys WHERE person_id = $1 AND method IN ($2, $3)`, id, BrowserKey, Passkey)
+}
+
 // RevokeKey ends a person's key; what it signed before stays signed.
 func RevokeKey(ctx context.Context, tx *db.Tx, person PersonID, id KeyID, now time.Time) error {
 	n, err := personKeys.change(ctx, tx, string(id), `UPDATE person_keys SET revoked_at = $3 WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL`, id, person, db.Micros(now))

@@ -131,7 +131,7 @@ func (s *Server) joinByProvider(r *http.Request, secret string, who auth.Subject
 }
 
 // linkProvider: POST /organisation/people/{id}/provider subject says whom the
-// provider knows a colleague as; an empty one ends it.
+// provider knows the sender as; an empty one ends that, or a colleague's.
 func (s *Server) linkProvider(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(w, r); err != nil {
 		return err

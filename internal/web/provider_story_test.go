@@ -36,15 +36,25 @@ func startProvided(t *testing.T) (*orderHouse, *oidctest.Server) {
 	return &orderHouse{Exchange: x, now: now, analyst: "analyst", approver: "approver", officer: "officer"}, op
 }
 
-// An administrator links an analyst, who then signs in through their
+// An analyst, whom no administrator could link, has linked themselves, signs in through their
 // organisation, looks and works, and is asked for a key where one is needed.
 func TestSigningInThroughAProvider(t *testing.T) {
 	t.Parallel()
 	h, _ := startProvided(t)
 	analyst := h.As(t, "analyst")
-	resp, err := h.As(t, "agency-admin").Browser.PostForm(h.URL+"/organisation/people/"+string(analyst.Person)+"/provider", url.Values{"subject": {"subject-1"}}) //nolint:noctx // a page
-	if status, body := h.page(t, "link", resp, err); status != http.StatusOK || !strings.Contains(body, `value="subject-1"`) {
-		t.Fatalf("linking: %d", status)
+	admin := h.As(t, "agency-admin")
+	link := func(who party.PersonID, subject string) (int, string) {
+		t.Helper()
+		resp, err := admin.Browser.PostForm(h.URL+"/organisation/people/"+string(who)+"/provider", url.Values{"subject": {subject}}) //nolint:noctx // a page
+		return h.page(t, "link", resp, err)
+	}
+	if status, _ := link(analyst.Person, "subject-1"); status != http.StatusForbidden {
+		t.Fatalf("linking a colleague: %d", status)
+	}
+	must(t, h.App.Provider.Link(t.Context(), analyst.Actor, analyst.Person, "subject-1"))
+	if status, body := link(admin.Person, "subject-2"); status != http.StatusOK || !strings.Contains(body, `value="subject-2"`) || strings.Contains(body, "subject-1") ||
+		strings.Count(body, "Akhiri tautan ke Akun Contoh")+strings.Count(body, "End the link to Akun Contoh") != 1 {
+		t.Fatalf("linking oneself: %d", status)
 	}
 	p := browsertest.Open(t, browsertest.View{Lang: "en", Dark: true, Phone: true})
 	p.Go(h.URL + "/sign-in?lang=en&next=/profile")
@@ -103,7 +113,7 @@ func TestJoiningThroughAProvider(t *testing.T) {
 func TestAProvidersAnswerIsThisBrowsersOwn(t *testing.T) {
 	t.Parallel()
 	h, op := startProvided(t)
-	must(t, h.App.Provider.Link(t.Context(), h.As(t, "agency-admin").Actor, h.As(t, "analyst").Person, "subject-1"))
+	must(t, h.App.Provider.Link(t.Context(), h.As(t, "analyst").Actor, h.As(t, "analyst").Person, "subject-1"))
 	browser := func() *http.Client {
 		jar, err := cookiejar.New(nil)
 		must(t, err)
