@@ -29,6 +29,14 @@ const providerFor = 10 * time.Minute
 // providerTimeout bounds everything that is asked of the provider at once.
 const providerTimeout = 15 * time.Second
 
+// providerAtOnce is how many may be at the provider at the same time; the next
+// are told that it is away, for anybody may ask and none of them may wait.
+const providerAtOnce = 4
+
+// providerAway is how long a provider that did not say what it is is not asked
+// again.
+const providerAway = 30 * time.Second
+
 // A ProviderConfig says which OpenID provider vouches for one organisation's
 // people (OpenID Connect Core 1.0, authorization code flow).
 type ProviderConfig struct {
@@ -49,14 +57,24 @@ type Provider struct {
 	auth *Auth
 	ProviderConfig
 
-	mu    sync.Mutex
-	found *oidc.Provider // after the first success; guarded by mu
+	places chan struct{} // one is taken by whoever is at the provider
+
+	mu     sync.Mutex // never held over the network
+	found  *described // after the first success; guarded by mu
+	failed error      // of the last try; guarded by mu
+	again  time.Time  // not before then; guarded by mu
+}
+
+// described is what a provider says of itself.
+type described struct {
+	*oidc.Provider
+	endpoint oauth2.Endpoint
 }
 
 // NewProvider returns a provider. It is asked for nothing before somebody needs
 // it, so that the instance starts without it.
 func (a *Auth) NewProvider(c ProviderConfig) *Provider {
-	return &Provider{auth: a, ProviderConfig: c}
+	return &Provider{auth: a, ProviderConfig: c, places: make(chan struct{}, providerAtOnce)}
 }
 
 // On reports whether there is one.
@@ -74,7 +92,7 @@ type Subject struct{ Issuer, ID string }
 // away is the one answer when the provider cannot be asked.
 func away(err error) *fault.Error {
 	e := fault.New(fault.Unavailable, "auth.provider-away").Because(err)
-	e.RetryAfter = 30 * time.Second
+	e.RetryAfter = providerAway
 	return e
 }
 
@@ -84,26 +102,81 @@ func refusedByProvider(err error) error {
 	return fault.New(fault.Denied, "auth.provider-refused").Because(err)
 }
 
+// enter takes one of the places at the provider, and returns what gives it back.
+func (p *Provider) enter() (leave func(), err error) {
+	select {
+	case p.places <- struct{}{}:
+		return func() { <-p.places }, nil
+	default:
+		return nil, away(errors.New("too many are at the provider"))
+	}
+}
+
 // discover reads what the provider says of itself, once (OpenID Connect
 // Discovery 1.0, section 4): its issuer must be the one we were told.
-func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
+func (p *Provider) discover(ctx context.Context) (*described, error) {
+	if found, err := p.known(); found != nil || err != nil {
+		return found, err
+	}
+	leave, err := p.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	// Whoever came first may leave; that says nothing of the provider.
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(context.WithoutCancel(ctx), p.HTTP), providerTimeout)
+	defer cancel()
+	found, err := p.describe(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.found != nil {
+	switch {
+	case p.found != nil: // somebody else was first
 		return p.found, nil
-	}
-	// The key set keeps its context's client for good; only the client.
-	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.HTTP), p.Issuer)
-	if err != nil {
+	case err != nil:
+		p.failed, p.again = err, p.auth.clock.Now().Add(providerAway)
 		return nil, away(err)
 	}
 	p.found = found
 	return found, nil
 }
 
-func (p *Provider) config(found *oidc.Provider) oauth2.Config {
+// known returns what was found, or why it is not asked for now; neither if it
+// may be.
+func (p *Provider) known() (*described, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found == nil && p.auth.clock.Now().Before(p.again) {
+		return nil, away(p.failed)
+	}
+	return p.found, nil
+}
+
+// describe asks. The key set keeps its context's client for good; only the
+// client. How the client proves itself is not tried out, for that would ask
+// twice with every wrong code: without a word of it, it is by the header
+// (Discovery, section 3).
+func (p *Provider) describe(ctx context.Context) (*described, error) {
+	found, err := oidc.NewProvider(ctx, p.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	var says struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	if err := found.Claims(&says); err != nil {
+		return nil, err
+	}
+	d := &described{found, found.Endpoint()}
+	d.endpoint.AuthStyle = oauth2.AuthStyleInHeader
+	if len(says.Methods) > 0 && !slices.Contains(says.Methods, "client_secret_basic") {
+		d.endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return d, nil
+}
+
+func (p *Provider) config(found *described) oauth2.Config {
 	return oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.Secret, RedirectURL: p.Redirect, Endpoint: found.Endpoint(), Scopes: []string{oidc.ScopeOpenID},
+		ClientID: p.ClientID, ClientSecret: p.Secret, RedirectURL: p.Redirect, Endpoint: found.endpoint, Scopes: []string{oidc.ScopeOpenID},
 	}
 }
 
@@ -144,13 +217,18 @@ func (p *Provider) Finish(ctx context.Context, back Return) (Subject, error) {
 	case back.ProblemKey != "" || back.Code == "":
 		return Subject{}, refusedByProvider(fmt.Errorf("the provider answers %q", back.ProblemKey))
 	}
+	// Proved first: anybody begins trips, and what they make up writes nothing.
+	who, err := p.redeem(ctx, c, back.Code)
+	if err != nil {
+		return Subject{}, err
+	}
 	if err := p.auth.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return p.auth.spend(ctx, tx, c, now) }); err != nil {
 		if fault.Of(err) == fault.Denied {
 			err = refusedByProvider(err)
 		}
 		return Subject{}, err
 	}
-	return p.redeem(ctx, c, back.Code)
+	return who, nil
 }
 
 // redeem takes the code to the provider and checks what comes for it (OpenID
@@ -160,6 +238,11 @@ func (p *Provider) redeem(ctx context.Context, c Challenge, code string) (Subjec
 	if err != nil {
 		return Subject{}, err
 	}
+	leave, err := p.enter()
+	if err != nil {
+		return Subject{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.HTTP), providerTimeout)
 	defer cancel()
 	conf := p.config(found)

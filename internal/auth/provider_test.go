@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,9 +226,17 @@ func TestAProviderThatIsAwayIsSaidSo(t *testing.T) {
 	_, err := b.p.Begin(t.Context(), "")
 	wantCode(t, err, fault.Unavailable, "auth.provider-away") // it names another issuer
 	b.op.Set(func(s *oidctest.Server) { s.Issuer, s.Away = "", http.StatusBadGateway })
+	b.clock.Advance(31 * time.Second)
 	_, err = b.p.Begin(t.Context(), "")
 	wantCode(t, err, fault.Unavailable, "auth.provider-away")
-	b.op.Set(func(s *oidctest.Server) { s.Away = 0 })
+	b.op.Set(func(s *oidctest.Server) { s.Away, s.Asked = 0, nil })
+	b.clock.Advance(29 * time.Second)
+	_, err = b.p.Begin(t.Context(), "")
+	wantCode(t, err, fault.Unavailable, "auth.provider-away")
+	if n := b.asked("/.well-known/openid-configuration"); n != 0 {
+		t.Errorf("asked %d times within 30 s", n)
+	}
+	b.clock.Advance(2 * time.Second)
 	back := b.trip(t)
 	b.op.Set(func(s *oidctest.Server) { s.Away = http.StatusServiceUnavailable })
 	_, err = b.in(t, back)
@@ -235,6 +244,110 @@ func TestAProviderThatIsAwayIsSaidSo(t *testing.T) {
 	b.op.Set(func(s *oidctest.Server) { s.Away = 0 })
 	if _, err := b.in(t, b.trip(t)); err != nil {
 		t.Error(err)
+	}
+}
+
+func (b *provided) asked(path string) int {
+	n := 0
+	b.op.Set(func(s *oidctest.Server) {
+		for _, one := range s.Asked {
+			if one == path {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// A code that somebody made up costs one question, writes nothing, and takes
+// nobody's trip.
+func TestATripIsSpentOnceItIsProved(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := newProvided(t, d)
+		b.link(t, b.ana, "subject-1")
+		back := b.trip(t)
+		wrong := back
+		wrong.Code = "made up"
+		_, err := b.in(t, wrong)
+		wantCode(t, err, fault.Denied, "auth.provider-refused")
+		if n := b.asked("/token"); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		if n := b.count(t, `SELECT count(*) FROM challenges WHERE purpose = 'provider'`); n != 0 {
+			t.Errorf("%d trips are spent", n)
+		}
+		if who, err := b.in(t, back); err != nil || who != b.ana.Person {
+			t.Errorf("the right code after that: %q, %v", who, err)
+		}
+	})
+}
+
+// A held is a network that answers on one path when it is let.
+type held struct {
+	path string
+	came chan bool // whether the question has an end
+	let  chan struct{}
+}
+
+func (h held) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != h.path {
+		return http.DefaultTransport.RoundTrip(r) //nolint:forbidigo // a server of the test's own
+	}
+	_, ends := r.Context().Deadline()
+	h.came <- ends
+	select {
+	case <-h.let:
+		return http.DefaultTransport.RoundTrip(r) //nolint:forbidigo // a server of the test's own
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// Four are at a slow provider; the fifth is told at once.
+func TestAProviderThatHangsHoldsFour(t *testing.T) {
+	for path, ask := range map[string]func(*testing.T, *provided) func() error{
+		"/.well-known/openid-configuration": func(t *testing.T, b *provided) func() error {
+			return func() error { _, err := b.p.Begin(t.Context(), ""); return err }
+		},
+		"/token": func(t *testing.T, b *provided) func() error {
+			back := b.trip(t)
+			return func() error { _, err := b.in(t, back); return err }
+		},
+	} {
+		t.Run(path, func(t *testing.T) {
+			h := held{path, make(chan bool, 100), make(chan struct{})}
+			b := newProvided(t, dbtest.SQLite(t), func(c *auth.ProviderConfig) { c.HTTP = &http.Client{Transport: h} })
+			b.link(t, b.ana, "subject-1")
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			letGo := sync.OnceFunc(func() { close(h.let) })
+			defer letGo()
+			for range 4 {
+				one := ask(t, b)
+				wg.Go(func() {
+					if err := one(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for range 4 {
+				select {
+				case ends := <-h.came:
+					if !ends {
+						t.Error("a question without an end")
+					}
+				case <-time.After(10 * time.Second):
+					t.Fatal("fewer than four are at the provider")
+				}
+			}
+			fifth := ask(t, b)
+			wantCode(t, fifth(), fault.Unavailable, "auth.provider-away")
+			letGo()
+			wg.Wait()
+			if err := fifth(); err != nil {
+				t.Errorf("after that: %v", err)
+			}
+		})
 	}
 }
 
