@@ -76,9 +76,6 @@ func (r *Room) readyBatch(ctx context.Context, tx *db.Tx, by party.Actor, id Bat
 	return b, err
 }
 
-
-
-
 // nodeSkew is by how much the clocks of two nodes may differ (threat-model T16).
 const nodeSkew = 5 * time.Second
 

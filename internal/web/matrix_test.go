@@ -99,6 +99,8 @@ func (e *estate) strangers(t *testing.T) (names []string) {
 func (e *estate) give(t *testing.T) {
 	t.Helper()
 	d := at(t, e.Exchange, "analyst")
+	e.things["urgent"] = map[string]string{"id": e.soon(t, "https://ruangsuara.example/v/matrix-soon")}
+	settle(t, e.orderHouse) // its news is over before a webhook could carry it
 	c := d.reported(t, "https://ruangsuara.example/v/matrix")
 	over := d.reported(t, "https://ruangsuara.example/v/handed")
 	d.post(t, "/cases/"+string(over.ID)+"/take", nil)
@@ -130,7 +132,6 @@ func (e *estate) give(t *testing.T) {
 	shifts, err := duty.Of(t.Context(), e.App.DB, admin.Party)
 	must(t, err)
 	e.things["organisation/duty"] = map[string]string{"id": shifts[0].ID}
-	e.things["urgent"] = map[string]string{"id": e.soon(t, "https://ruangsuara.example/v/matrix-soon")}
 	e.things["policy"] = map[string]string{"code": "id"}
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)
