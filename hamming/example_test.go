@@ -1,8 +1,10 @@
 package hamming_test
 
 import (
+	"errors"
 	"fmt"
 	"image"
+	"io/fs"
 	"log"
 	"os"
 	"path/filepath"
@@ -157,4 +159,58 @@ func ExampleIndex_Orientations() {
 	// Output:
 	// true flip-y
 	// true 0
+}
+
+// A damaged snapshot is refused, and the bank is built from its source again:
+// whoever keeps an index in a file opens it like this.
+func ExampleOpen_damaged() {
+	dir, err := os.MkdirTemp("", "hamming")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "bank")
+	source := []hamming.Hash{{1}, {2}, {3}}
+
+	load := func() (*hamming.Index, error) {
+		x, _, err := hamming.Open(name, hamming.Config{})
+		if err == nil {
+			if err = x.Verify(); err != nil {
+				x.Close()
+			}
+		}
+		if err == nil || !errors.Is(err, hamming.ErrCorrupt) && !errors.Is(err, fs.ErrNotExist) {
+			return x, err
+		}
+		fmt.Println("built anew; damaged:", errors.Is(err, hamming.ErrCorrupt))
+		x = hamming.Build(hamming.Config{}, len(source), func(i int) (hamming.Hash, hamming.Sets) { return source[i], 1 })
+		snapshot, err := x.Snapshot()
+		if err != nil {
+			return nil, err
+		}
+		return x, snapshot.WriteFile(name, 0)
+	}
+	for range 3 {
+		x, err := load()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(x.Len(), "entries")
+		x.Close()
+		file, err := os.ReadFile(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		file[5000] ^= 1 // as a failing disk
+		if err := os.WriteFile(name, file, 0o600); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// built anew; damaged: false
+	// 3 entries
+	// built anew; damaged: true
+	// 3 entries
+	// built anew; damaged: true
+	// 3 entries
 }
