@@ -93,36 +93,42 @@ type hashedPDQ struct {
 	Variants map[string]pdq.Hash `json:"variants,omitempty"`
 }
 
+// Validate refuses what would be ignored.
+func (c *hashCmd) Validate() error {
+	switch {
+	case c.Jobs < 0 || c.Jobs > maxJobs:
+		return fmt.Errorf("--jobs %d: give 1 to %d, or 0 for one a processor", c.Jobs, maxJobs)
+	case len(c.Type) == 0:
+		return errors.New("--type: name at least one of pdq, md5, sha1, sha256")
+	case c.Variants && !(c.JSON && slices.Contains(c.Type, "pdq")):
+		return errors.New("--variants: the eight orientations are of PDQ, and only JSON has names for them: give --json too, and pdq among the types")
+	}
+	return nil
+}
+
+// hashJob is one file on its way from the walk to the output.
+type hashJob struct {
+	path string
+	err  error // why a directory could not be listed
+	done chan hashed
+}
+
 // Run hashes the files in parallel and prints in their order. What waits is
 // bounded, so that memory does not grow with their number.
 func (c *hashCmd) Run(sh *shell) error {
 	jobs := c.Jobs
-	if jobs < 0 || jobs > maxJobs {
-		return usageError{fmt.Errorf("--jobs %d: give 1 to %d, or 0 for one a processor", jobs, maxJobs)}
-	}
-	if c.Variants && !(c.JSON && slices.Contains(c.Type, "pdq")) {
-		return usageError{errors.New("--variants: the eight orientations are of PDQ, and only JSON has names for them: give --json too, and pdq among the types")}
-	}
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
-	if len(c.Type) == 0 {
-		return usageError{errors.New("--type: name at least one of pdq, md5, sha1, sha256")}
-	}
-	type job struct {
-		path string
-		err  error // why a directory could not be listed
-		done chan hashed
-	}
-	work, order := make(chan job), make(chan job, 64*jobs)
+	work, order := make(chan hashJob), make(chan hashJob, 64*jobs)
 	bar, shared := quietMeter(sh), newBudget()
 	g, ctx := errgroup.WithContext(sh.ctx)
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
 		return c.walk(func(path string, err error) error {
-			j := job{path, err, make(chan hashed, 1)}
-			for _, to := range []chan job{order, work} {
+			j := hashJob{path, err, make(chan hashed, 1)}
+			for _, to := range []chan hashJob{order, work} {
 				select {
 				case to <- j:
 				case <-ctx.Done():
@@ -143,23 +149,10 @@ func (c *hashCmd) Run(sh *shell) error {
 			return nil
 		})
 	}
-	failed, printed := 0, 0
-	g.Go(func() error {
-		for j := range order {
-			select {
-			case h := <-j.done:
-				if h.Error != "" {
-					failed++
-				}
-				if err := c.print(sh, h); err != nil {
-					return err
-				}
-				printed++
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
+	printed, failed := 0, 0
+	g.Go(func() (err error) {
+		printed, failed, err = c.printAll(ctx, sh, order)
+		return err
 	})
 	err := g.Wait()
 	bar.done()
@@ -172,6 +165,25 @@ func (c *hashCmd) Run(sh *shell) error {
 		return fmt.Errorf("%d files could not be hashed whole", failed)
 	}
 	return err
+}
+
+// printAll prints what the jobs give, in their order, and counts.
+func (c *hashCmd) printAll(ctx context.Context, sh *shell, order <-chan hashJob) (printed, failed int, err error) {
+	for j := range order {
+		select {
+		case h := <-j.done:
+			if h.Error != "" {
+				failed++
+			}
+			if err := c.print(sh, h); err != nil {
+				return printed, failed, err
+			}
+			printed++
+		case <-ctx.Done():
+			return printed, failed, ctx.Err()
+		}
+	}
+	return printed, failed, nil
 }
 
 // walk calls for every regular file, in the order of names, and with the error

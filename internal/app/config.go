@@ -132,95 +132,120 @@ func (c Config) spare() (files, all int64, err error) {
 // Check names every fault of the configuration at once.
 func (c Config) Check() error {
 	c.complete()
-	var faults []error
-	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	var f faults
+	c.checkAddresses(&f)
+	c.checkWatching(&f)
+	c.checkIntake(&f)
+	c.checkMail(&f)
+	c.checkProvider(&f)
+	c.checkFiles(&f)
+	return errors.Join(f...)
+}
+
+// faults are what is wrong with a configuration, each with its option in front.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+// checkAddresses names what is wrong with where the server is found, and its
+// name.
+func (c Config) checkAddresses(f *faults) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		add("listen %q: want HOST:PORT, as 127.0.0.1:8080", c.Listen)
+		f.add("listen %q: want HOST:PORT, as 127.0.0.1:8080", c.Listen)
 	}
 	public, err := url.Parse(c.PublicURL)
-	if err != nil || public.Scheme != "https" && public.Scheme != "http" || public.Host == "" || public.Path != "" {
-		add("public-url %q: want scheme and host alone, as https://tangkal.example", c.PublicURL)
+	if err != nil || !alone(public) {
+		f.add("public-url %q: want scheme and host alone, as https://tangkal.example", c.PublicURL)
 	}
 	evidence, err := url.Parse(c.EvidenceOrigin)
 	switch {
 	case c.EvidenceOrigin == "":
-		add("evidence-origin: required, so that hostile material never runs on the origin of the pages; give another host name of this server, as https://evidence.tangkal.example")
-	case err != nil || evidence.Host == "" || evidence.Path != "" || evidence.Scheme != "https" && evidence.Scheme != "http":
-		add("evidence-origin %q: want scheme and host alone", c.EvidenceOrigin)
+		f.add("evidence-origin: required, so that hostile material never runs on the origin of the pages; give another host name of this server, as https://evidence.tangkal.example")
+	case err != nil || !alone(evidence):
+		f.add("evidence-origin %q: want scheme and host alone", c.EvidenceOrigin)
 	case public != nil && strings.EqualFold(evidence.Hostname(), public.Hostname()):
 		// Another port alone would share the pages' cookies (RFC 6265, section 8.5).
-		add("evidence-origin %q: must be another host name than public-url's", c.EvidenceOrigin)
+		f.add("evidence-origin %q: must be another host name than public-url's", c.EvidenceOrigin)
 	case public != nil && public.Scheme == "https" && evidence.Scheme != "https":
-		add("evidence-origin %q: want https, as public-url: browsers show no picture of a plain origin on a secure page", c.EvidenceOrigin)
+		f.add("evidence-origin %q: want https, as public-url: browsers show no picture of a plain origin on a secure page", c.EvidenceOrigin)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		add("tls-cert and tls-key: give both or neither")
+		f.add("tls-cert and tls-key: give both or neither")
 	}
 	if c.InstanceCode != "" && (len(c.InstanceCode) < 2 || len(c.InstanceCode) > 12 || strings.Trim(c.InstanceCode, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "") {
-		add("instance-code %q: want 2 to 12 of A-Z and 0-9", c.InstanceCode)
+		f.add("instance-code %q: want 2 to 12 of A-Z and 0-9", c.InstanceCode)
 	}
 	if err := db.Check(c.DB); err != nil {
-		add("db %q: %w", redact(c.DB), err)
+		f.add("db %q: %w", redact(c.DB), err)
 	}
+}
+
+// alone reports whether u is scheme and host and nothing behind them.
+func alone(u *url.URL) bool {
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Path == ""
+}
+
+// checkWatching names what is wrong with metrics and traces.
+func (c Config) checkWatching(f *faults) {
 	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && (err != nil || c.Metrics == c.Listen) {
-		add("metrics %q: want HOST:PORT of its own, as 127.0.0.1:9464", c.Metrics)
+		f.add("metrics %q: want HOST:PORT of its own, as 127.0.0.1:9464", c.Metrics)
 	}
 	if c.Traces != "" {
 		if err := trace.CheckEndpoint(c.Traces); err != nil {
-			add("traces: %w", err) // not quoted: it may hold a secret
+			f.add("traces: %w", err) // not quoted: it may hold a secret
 		}
 	}
 	if !(c.TracesShare > 0 && c.TracesShare <= 1) {
-		add("traces-share %v: want a number above 0, up to 1", c.TracesShare)
+		f.add("traces-share %v: want a number above 0, up to 1", c.TracesShare)
 	}
+}
+
+// checkIntake names what is wrong with how reports are taken and what the
+// public form names.
+func (c Config) checkIntake(f *faults) {
 	if !(c.QuietRate > 0) {
-		add("quiet-rate %v: want a number above 0", c.QuietRate)
+		f.add("quiet-rate %v: want a number above 0", c.QuietRate)
 	}
 	if _, _, err := c.spare(); err != nil {
-		faults = append(faults, err)
+		*f = append(*f, err)
 	}
 	if c.HeedWithin < time.Minute || c.HeedWithin > time.Hour {
-		add("heed-within %s: want 1m to 1h", c.HeedWithin)
+		f.add("heed-within %s: want 1m to 1h", c.HeedWithin)
 	}
 	if u, err := url.Parse(c.ExitURL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		add("exit-url %q: want https://…, as https://www.wikipedia.org/", c.ExitURL)
+		f.add("exit-url %q: want https://…, as https://www.wikipedia.org/", c.ExitURL)
 	}
 	if c.Emergency != "" && !dialled.MatchString(c.Emergency) {
-		add("emergency %q: want a number to dial, as 112", c.Emergency)
+		f.add("emergency %q: want a number to dial, as 112", c.Emergency)
 	}
 	if (c.Counsel == "") != (c.CounselURL == "") {
-		add("counsel and counsel-url: give both or neither")
+		f.add("counsel and counsel-url: give both or neither")
 	}
 	if u, err := url.Parse(c.CounselURL); c.CounselURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "tel") {
-		add("counsel-url %q: want https://… or tel:…", c.CounselURL)
+		f.add("counsel-url %q: want https://… or tel:…", c.CounselURL)
 	}
-	faults = append(faults, c.checkMail()...)
-	faults = append(faults, c.checkProvider()...)
-	faults = append(faults, c.checkFiles()...)
-	return errors.Join(faults...)
 }
 
 // checkFiles reads what the configuration names.
-func (c Config) checkFiles() (faults []error) {
+func (c Config) checkFiles(f *faults) {
 	if c.TLSCert != "" && c.TLSKey != "" {
 		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-			faults = append(faults, fmt.Errorf("tls-cert and tls-key: %w", err))
+			f.add("tls-cert and tls-key: %w", err)
 		}
 	}
 	if packs, err := c.packs(); err != nil {
-		faults = append(faults, err)
+		*f = append(*f, err)
 	} else if !slices.Contains(packs.Codes(), c.Jurisdiction) {
-		faults = append(faults, fmt.Errorf("jurisdiction %q: there is no such policy pack, but %s", c.Jurisdiction, strings.Join(packs.Codes(), ", ")))
+		f.add("jurisdiction %q: there is no such policy pack, but %s", c.Jurisdiction, strings.Join(packs.Codes(), ", "))
 	}
 	if _, err := c.platforms(); err != nil {
-		faults = append(faults, err)
+		*f = append(*f, err)
 	}
 	if c.Recipients != "" {
 		if _, err := vault.ReadRecipients(c.Recipients); err != nil {
-			faults = append(faults, fmt.Errorf("recipients: %w", err))
+			f.add("recipients: %w", err)
 		}
 	}
-	return faults
 }
 
 // packs reads the policy packs: ours and the operator's.

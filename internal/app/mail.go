@@ -19,42 +19,40 @@ import (
 const maxBounces = 64 - 1 - 42
 
 // checkMail names every fault of what is set about mail.
-func (c Config) checkMail() (faults []error) {
-	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+func (c Config) checkMail(f *faults) {
 	if c.SMTP == "" {
 		if c.SMTPUser != "" || c.SMTPPasswordFile != "" || c.MailFrom != "" {
-			add("smtp: required, or leave out smtp-user, smtp-password-file and mail-from too")
+			f.add("smtp: required, or leave out smtp-user, smtp-password-file and mail-from too")
 		}
-		return faults
+		return
 	}
 	host, port, err := net.SplitHostPort(c.SMTP)
 	if n, perr := strconv.Atoi(port); err != nil || perr != nil || host == "" || n < 1 || n > 1<<16-1 {
-		add("smtp %q: want HOST:PORT, as mail.example:587", c.SMTP)
+		f.add("smtp %q: want HOST:PORT, as mail.example:587", c.SMTP)
 	}
 	switch deliver.Security(c.SMTPTLS) {
 	case deliver.Required, deliver.Implicit:
 	case deliver.Plain:
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			add("smtp-tls none: only for a mail server on this machine, not %q", host)
+			f.add("smtp-tls none: only for a mail server on this machine, not %q", host)
 		}
 	default:
-		add("smtp-tls %q: want required, implicit or none", c.SMTPTLS)
+		f.add("smtp-tls %q: want required, implicit or none", c.SMTPTLS)
 	}
 	if (c.SMTPUser == "") != (c.SMTPPasswordFile == "") {
-		add("smtp-user and smtp-password-file: give both or neither")
+		f.add("smtp-user and smtp-password-file: give both or neither")
 	}
 	if _, err := c.smtpPassword(); err != nil {
-		add("smtp-password-file: %w", err)
+		f.add("smtp-password-file: %w", err)
 	}
 	if a, ok := mail.Address(c.MailFrom); !ok || a != c.MailFrom {
-		add("mail-from %q: want an address alone, as tangkal@tangkal.example", c.MailFrom)
+		f.add("mail-from %q: want an address alone, as tangkal@tangkal.example", c.MailFrom)
 	}
 	a, ok := mail.Address(c.MailBounces)
 	local, _, _ := strings.Cut(a, "@")
 	if !ok || a != c.MailBounces || len(local) > maxBounces || strings.Contains(local, "+") {
-		add("mail-bounces %q: want an address alone, with at most %d characters before the @ and no +", c.MailBounces, maxBounces)
+		f.add("mail-bounces %q: want an address alone, with at most %d characters before the @ and no +", c.MailBounces, maxBounces)
 	}
-	return faults
 }
 
 func (c Config) smtpPassword() (string, error) {

@@ -14,31 +14,29 @@ import (
 )
 
 // checkProvider names what is wrong with the OpenID provider.
-func (c Config) checkProvider() (faults []error) {
-	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+func (c Config) checkProvider(f *faults) {
 	if c.OIDCIssuer == "" {
 		if c.OIDCClient+c.OIDCSecretFile+c.OIDCOrg+c.OIDCClaim != "" || len(c.OIDCInside) > 0 {
-			add("oidc-issuer: required, or leave out the other oidc options too")
+			f.add("oidc-issuer: required, or leave out the other oidc options too")
 		}
-		return faults
+		return
 	}
 	u, err := url.Parse(c.OIDCIssuer)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && (!c.Demo || u.Scheme != "http") {
-		add("oidc-issuer %q: want the issuer's https address, as https://login.example", c.OIDCIssuer)
+		f.add("oidc-issuer %q: want the issuer's https address, as https://login.example", c.OIDCIssuer)
 	}
 	if c.OIDCClient == "" || c.OIDCSecretFile == "" || c.OIDCOrg == "" {
-		add("oidc-client, oidc-secret-file and oidc-org: required with oidc-issuer")
+		f.add("oidc-client, oidc-secret-file and oidc-org: required with oidc-issuer")
 	}
 	if name, value, ok := strings.Cut(c.OIDCClaim, "="); c.OIDCClaim != "" && (!ok || name == "" || value == "") {
-		add("oidc-claim %q: want NAME=VALUE", c.OIDCClaim)
+		f.add("oidc-claim %q: want NAME=VALUE", c.OIDCClaim)
 	}
 	if _, err := c.oidcInside(); err != nil {
-		faults = append(faults, err)
+		*f = append(*f, err)
 	}
 	if _, err := c.oidcSecret(); err != nil {
-		add("oidc-secret-file: %w", err)
+		f.add("oidc-secret-file: %w", err)
 	}
-	return faults
 }
 
 func (c Config) oidcInside() (out []netip.Prefix, err error) {
