@@ -173,12 +173,18 @@ func (r *Room) verifyBatch(ctx context.Context, tx *db.Tx, n Notice, pack policy
 	case len(b.Items) != len(b.Document.Notices) || len(b.Items) > pack.Batch.Max.Int() || len(b.Document.Sample) < pack.Batch.Sample(len(b.Items)):
 		return refused("batch", fmt.Errorf("%d notices with a sample of %d", len(b.Items), len(b.Document.Sample)))
 	}
+	return b.verifyItems(n, s.Person)
+}
+
+// verifyItems checks that the rows are those of the document, that its signer
+// opened each drawn notice before, and that n is among them.
+func (b Batch) verifyItems(n Notice, signer party.PersonID) error {
 	here := false
 	for i, it := range b.Items {
 		if it.Sampled != slices.Contains(b.Document.Sample, i+1) || it.N != i+1 {
 			return refused("batch", errors.New("rows and sample differ"))
 		}
-		if it.Sampled && (it.OpenedAt.IsZero() || it.OpenedBy != s.Person || it.OpenedAt.After(b.DoneAt)) {
+		if it.Sampled && (it.OpenedAt.IsZero() || it.OpenedBy != signer || it.OpenedAt.After(b.DoneAt)) {
 			return refused("batch", fmt.Errorf("notice %d was drawn and not opened by its signer", it.N))
 		}
 		here = here || it.Notice == n.ID && it.Version == n.Version && b.Document.Notices[i] == notes.Hex(n.Digest)
