@@ -65,7 +65,7 @@ func (c *demoCmd) Run(sh *shell) error {
 		return err
 	}
 	in := demo.Instance{
-		DB: a.DB, Feed: a.Feed, Auth: a.Auth, Report: a.Report, Casework: a.Casework, Notice: a.Notice, Clock: at, Log: sh.log,
+		DB: a.DB, Feed: a.Feed, Auth: a.Auth, Report: a.Report, Casework: a.Casework, Notice: a.Notice, Duty: a.Duty, Clock: at, Log: sh.log,
 	}
 	cast, err := demo.Gather(sh.ctx, in)
 	if err != nil {

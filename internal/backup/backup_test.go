@@ -27,6 +27,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/demo"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/notice"
@@ -61,6 +62,7 @@ func open(t testing.TB, d *db.DB, dir string) *house {
 	h := &house{Place: backup.Place{DB: d, Vault: cfg, Clock: clock.System{}}}
 	in := demo.Instance{DB: d, Clock: c, Log: log, Feed: feed.New(d, c, log)}
 	in.Auth = auth.New(d, in.Feed, c, v.MAC)
+	in.Duty = duty.New(d, in.Feed, c)
 	in.Report = report.New(report.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Platforms: platforms, Jurisdiction: "id"})
 	in.Casework = casework.New(casework.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Reports: in.Report})
 	in.Notice = notice.New(notice.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Reports: in.Report, Cases: in.Casework})

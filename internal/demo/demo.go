@@ -21,6 +21,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/report"
@@ -38,6 +39,7 @@ type Instance struct {
 	Report   *report.Room
 	Casework *casework.Room
 	Notice   *notice.Room
+	Duty     *duty.Rota
 	Clock    *Clock
 	Log      *slog.Logger
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/demo"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/policy"
@@ -39,6 +40,7 @@ func instance(t testing.TB, d *db.DB) demo.Instance {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	in := demo.Instance{DB: d, Clock: c, Log: log, Feed: feed.New(d, c, log)}
 	in.Auth = auth.New(d, in.Feed, c, v.MAC)
+	in.Duty = duty.New(d, in.Feed, c)
 	in.Report = report.New(report.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Platforms: platforms, Jurisdiction: "id"})
 	in.Casework = casework.New(casework.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Reports: in.Report})
 	in.Notice = notice.New(notice.Deps{DB: d, Feed: in.Feed, Clock: c, Vault: v, Packs: packs, Reports: in.Report, Cases: in.Casework})

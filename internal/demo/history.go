@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/notes"
 )
 
@@ -57,7 +59,27 @@ func (w *world) first() []*story {
 		tell(s)
 		out = append(out, s)
 	}
-	return out
+	rota := w.new("rota", 0, w.begin.Add(time.Hour))
+	rota.then(0, rota.onDuty)
+	return append(out, rota)
+}
+
+// onDuty sets who is on duty in the agency, day and night.
+func (s *story) onDuty(ctx context.Context) error {
+	person := func(short string) party.PersonID { return s.cast.people[short].Person }
+	week := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday, time.Sunday}
+	for _, p := range []duty.Plan{
+		{Role: party.Analyst, From: 7 * 60, To: 19 * 60, Person: person("ratna"), Deputy: person("dimas")},
+		{Role: party.Analyst, From: 19 * 60, To: 7 * 60, Person: person("dimas"), Deputy: person("ratna")},
+		{Role: party.Approver, From: 7 * 60, To: 19 * 60, Person: person("sari"), Deputy: person("bima")},
+		{Role: party.Approver, From: 19 * 60, To: 7 * 60, Person: person("bima"), Deputy: person("sari")},
+	} {
+		p.Weekdays = week
+		if err := s.Duty.Add(ctx, s.cast.Actor("bima"), p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // morning returns a time at work between the first day and two days ago. The

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/notice"
@@ -39,6 +40,7 @@ func (w *world) present(share int) []*story {
 	h, m := time.Hour, time.Minute
 	many("in the queue", 30, 3*m, 9*h, func(s *story) { s.waiting(1) })
 	many("in the queue, reported by many", 4, 11*m, 60*m, func(s *story) { s.waiting(6 + s.rng.IntN(9)) })
+	many("somebody will be hurt soon", 1, 38*m, 38*m, (*story).heeded)
 	many("in the partner's queue", 5, 20*m, 20*h, func(s *story) { s.meridia().waiting(1) })
 	many("in the European queue", 3, 20*m, 5*h, func(s *story) { s.aurelia().waiting(1) })
 	many("being assessed", 7, 2*m, 20*m, (*story).assessing)
@@ -72,6 +74,23 @@ func (s *story) waiting(n int) {
 			return s.Report.Write(ctx, s.receipts[0].Code, "Saya menemukan salinan lain di akun yang sama.")
 		})
 	}
+}
+
+// heeded: the reporter says that somebody will be hurt soon, and an analyst
+// looks two minutes later.
+func (s *story) heeded() {
+	s.soon = true
+	s.reported(1, 1).then(2*time.Minute, func(ctx context.Context) error {
+		if err := s.find(ctx); err != nil {
+			return err
+		}
+		call, called, err := s.Casework.CallOf(ctx, s.DB, s.caseID)
+		if err != nil || !called {
+			return errors.Join(err, errors.New("nobody was called"))
+		}
+		_, err = s.Casework.Heed(ctx, s.analyst.Actor, call)
+		return err
+	})
 }
 
 func (s *story) assessing() {

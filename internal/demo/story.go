@@ -45,6 +45,7 @@ type story struct {
 	analyst, second, approver, officer *Person // of the deciding party; officer issues
 	platform                           *Person
 	agency                             string // code reporters choose, "" for the pack's default
+	soon                               bool   // reporters say that somebody will be hurt soon
 
 	links    []string
 	receipts []report.Receipt
@@ -260,7 +261,7 @@ func (s *story) submit(ctx context.Context, i int) error {
 	channel := pick(s.rng, report.Web, report.Web, report.Web, report.Web, report.Mail, report.Partner, report.API, report.Match)
 	in := report.Submission{
 		Channel: channel, Locations: s.links, Category: s.theme.category, Lang: i18n.Lang(pick(s.rng, "id", "id", "id", "en")),
-		Description: s.theme.tell[(i+s.rng.IntN(len(s.theme.tell)))%len(s.theme.tell)], Agency: s.agency,
+		Description: s.theme.tell[(i+s.rng.IntN(len(s.theme.tell)))%len(s.theme.tell)], Agency: s.agency, Soon: s.soon,
 	}
 	if i > 0 && len(s.links) > 1 {
 		in.Locations = s.links[:1+s.rng.IntN(len(s.links))]
