@@ -333,12 +333,13 @@ func (p *Page) Focused() string {
 	return id
 }
 
-// Overflow returns how many CSS pixels the page is wider than its window: a
-// page that must be scrolled sideways (WCAG 2.2, 1.4.10).
+// Overflow returns how many CSS pixels the page, or what it calls its main part,
+// is wider than there is room: one that must be scrolled sideways (WCAG 2.2,
+// 1.4.10).
 func (p *Page) Overflow() int {
 	p.t.Helper()
 	var wide int
-	p.Run(chromedp.Evaluate(`Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)`, &wide))
+	p.Run(chromedp.Evaluate(`Math.max(...[document.documentElement, ...document.querySelectorAll("main")].map((e) => e.scrollWidth - e.clientWidth))`, &wide))
 	return wide
 }
 
