@@ -1,12 +1,12 @@
 package canonical
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -107,23 +107,28 @@ type file struct {
 	Wallets   []*walletRule       `yaml:"wallets"`
 }
 
-// Builtin returns the platforms and lists that come with the package.
-func Builtin() (*Platforms, error) {
+// Builtin returns the platforms and lists that come with the package. They are
+// read once: nobody changes what it gives.
+func Builtin() (*Platforms, error) { return builtin() }
+
+var builtin = sync.OnceValues(func() (*Platforms, error) {
 	ps, err := (&Platforms{}).With("lists.yaml", listsFile)
 	if err != nil {
 		return nil, err
 	}
 	return ps.With("platforms.yaml", platformsFile)
-}
+})
 
 // Demo returns [Builtin] with the invented platforms of the demonstration.
-func Demo() (*Platforms, error) {
+func Demo() (*Platforms, error) { return invented() }
+
+var invented = sync.OnceValues(func() (*Platforms, error) {
 	ps, err := Builtin()
 	if err != nil {
 		return nil, err
 	}
 	return ps.With("demo.yaml", demoFile)
-}
+})
 
 // With returns ps and what the YAML data adds to it. A platform of a known key
 // takes its place whole; a host belongs to one platform only. Unknown fields,
@@ -268,8 +273,11 @@ func decode(data []byte) (*file, error) {
 			return nil, fmt.Errorf("anchors and aliases are not taken")
 		}
 	}
+	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
+		return nil, fmt.Errorf("want one document")
+	}
 	var f file
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&f); err != nil {
+	if err := yaml.NodeToValue(tree.Docs[0].Body, &f, yaml.Strict()); err != nil {
 		return nil, err
 	}
 	if len(f.Platforms) > maxPlatforms || len(f.Shapes) > maxRules || len(f.Wallets) > maxRules {

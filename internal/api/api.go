@@ -63,14 +63,13 @@ type Deps struct {
 // server is the API's handlers over the rooms.
 type server struct {
 	Deps
-	began  time.Time // what was reserved before is of a process that is gone
-	huma   huma.API
-	mux    *http.ServeMux
-	routes []route
-	cross  *http.CrossOriginProtection
-	public view.Cache
-	spec   map[i18n.Lang][]byte // the OpenAPI document, as JSON
-	page   map[i18n.Lang][]byte // the human page
+	began   time.Time // what was reserved before is of a process that is gone
+	huma    huma.API
+	mux     *http.ServeMux
+	routes  []route
+	cross   *http.CrossOriginProtection
+	public  view.Cache
+	written func() map[i18n.Lang]contract // at the first call
 }
 
 // strictCasing sets huma's one package-level switch that we need: "Reason" is

@@ -78,5 +78,5 @@ func (s *server) servePage(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", string(lang))
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(s.page[lang]) // a caller that left needs no answer
+	_, _ = w.Write(s.written()[lang].page) // a caller that left needs no answer
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -102,7 +103,17 @@ func (s *server) finish() {
 			r.document(doc.Components.Schemas, operationAt(doc, r))
 		}
 	}
-	s.spec, s.page = map[i18n.Lang][]byte{}, map[i18n.Lang][]byte{}
+	s.written = sync.OnceValue(func() map[i18n.Lang]contract { return s.write(doc, problem) })
+}
+
+// A contract is the OpenAPI document in one language, as JSON and as a page.
+type contract struct{ spec, page []byte }
+
+// write writes the document in every language. That takes longer than all the
+// rest of a start, so it is done when somebody first asks for it; what requests
+// are checked against does not change any more.
+func (s *server) write(doc *huma.OpenAPI, problem *huma.Schema) map[i18n.Lang]contract {
+	out := map[i18n.Lang]contract{}
 	for _, lang := range i18n.Langs() {
 		p := i18n.For(lang)
 		s.words(doc, p, problem)
@@ -110,8 +121,9 @@ func (s *server) finish() {
 		if err != nil {
 			panic(fmt.Errorf("api: write the OpenAPI document: %w", err))
 		}
-		s.spec[lang], s.page[lang] = raw, s.render(p)
+		out[lang] = contract{raw, s.render(p)}
 	}
+	return out
 }
 
 // words puts every sentence of the document in one language.
@@ -201,5 +213,5 @@ func operationAt(doc *huma.OpenAPI, r route) *huma.Operation {
 // serveSpec: GET /api/openapi.json, public.
 func (s *server) serveSpec(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/openapi+json;version=3.1")
-	_, _ = w.Write(s.spec[printer(r.Context()).Lang()]) // a caller that left needs no answer
+	_, _ = w.Write(s.written()[printer(r.Context()).Lang()].spec) // a caller that left needs no answer
 }

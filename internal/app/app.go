@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,7 @@ import (
 	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/fetch"
+	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/job"
 	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/meter"
@@ -94,6 +96,9 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 	a := &App{Config: c, Log: log, Clock: at, stopping: make(chan struct{})}
 	a.rows = &alteredRows{log: log, known: map[string]bool{}}
 	a.health = &health{app: a, since: map[string]time.Time{}}
+	var words sync.WaitGroup // read while the database is opened
+	words.Go(i18n.Load)
+	defer words.Wait()
 	defer func() {
 		if err != nil {
 			a.Close()

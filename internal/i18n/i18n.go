@@ -14,6 +14,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -36,27 +37,31 @@ func Langs() []Lang { return []Lang{ID, EN} }
 //go:embed catalogue/*.json
 var catalogueFS embed.FS
 
-// bundle is read once at start; a broken catalogue is a bug of ours and stops
-// the program before it serves anybody.
-var bundle = mustLoad(catalogueFS)
-
 // A Printer says things in one language. It is immutable and may be shared.
 type Printer struct {
 	lang Lang
 	loc  *i18n.Localizer
 }
 
-var printers = map[Lang]*Printer{
-	ID: {ID, i18n.NewLocalizer(bundle, "id")},
-	EN: {EN, i18n.NewLocalizer(bundle, "en")},
-}
+// printers are made when somebody first asks for one: of the commands most say
+// nothing in words, and a worker of the cage never does.
+var printers = sync.OnceValue(func() map[Lang]*Printer {
+	bundle := mustLoad(catalogueFS)
+	return map[Lang]*Printer{ID: {ID, i18n.NewLocalizer(bundle, "id")}, EN: {EN, i18n.NewLocalizer(bundle, "en")}}
+})
+
+// Load reads the catalogues now rather than when the first reader waits for
+// them. A broken one is a bug of ours and panics: a server calls Load before it
+// serves anybody.
+func Load() { printers() }
 
 // For returns the printer of lang; an unknown language gets the default.
 func For(lang Lang) *Printer {
-	if p, ok := printers[lang]; ok {
+	all := printers()
+	if p, ok := all[lang]; ok {
 		return p
 	}
-	return printers[ID]
+	return all[ID]
 }
 
 // matcher's order must be that of Langs.
@@ -194,7 +199,7 @@ func load(b *i18n.Bundle, fsys fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	var texts map[string]json.RawMessage
+	var texts map[string]any
 	if err := json.Unmarshal(raw, &texts); err != nil {
 		return err
 	}
@@ -203,18 +208,35 @@ func load(b *i18n.Bundle, fsys fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	for key, raw := range texts {
-		m := &i18n.Message{ID: key}
-		if err := json.Unmarshal(raw, &m.Other); err != nil {
-			var forms struct{ One, Other string }
-			if err := json.Unmarshal(raw, &forms); err != nil {
-				return fmt.Errorf("%s: %w", key, err)
-			}
-			m.One, m.Other = forms.One, forms.Other
+	messages := make([]*i18n.Message, 0, len(texts))
+	for key, text := range texts {
+		m, ok := textOf(key, text)
+		if !ok {
+			return fmt.Errorf("%s: want a text, or its forms one and other", key)
 		}
-		if err := b.AddMessages(tag, m); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
+		messages = append(messages, m)
 	}
-	return nil
+	return b.AddMessages(tag, messages...)
+}
+
+// textOf is one text of a catalogue, or its plural forms.
+func textOf(key string, text any) (*i18n.Message, bool) {
+	switch text := text.(type) {
+	case string:
+		return &i18n.Message{ID: key, Other: text}, true
+	case map[string]any:
+		m := &i18n.Message{ID: key}
+		for form, of := range map[string]*string{"one": &m.One, "other": &m.Other} {
+			if given, there := text[form]; there {
+				said, ok := given.(string)
+				if !ok {
+					return nil, false
+				}
+				*of = said
+				delete(text, form)
+			}
+		}
+		return m, len(text) == 0
+	}
+	return nil, false
 }

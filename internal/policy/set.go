@@ -12,12 +12,14 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
@@ -127,11 +129,17 @@ func defaults() fs.FS {
 	return sub
 }
 
-func loadAll(sources ...fs.FS) (*Set, error) {
-	s := &Set{packs: map[string][]Pack{}}
-	schema := compileSchema()
-	var all fault.Checker
-	files := map[Ref]string{}
+// A reading is one file on its way to a pack.
+type reading struct {
+	checker checker
+	data    []byte
+	pack    Pack
+	ok      bool // no fault was found in it alone
+}
+
+// readAll reads the files of every source.
+func readAll(sources []fs.FS) ([]*reading, error) {
+	var read []*reading
 	for _, src := range sources {
 		names, err := fs.Glob(src, "*.yaml")
 		if err != nil {
@@ -145,12 +153,37 @@ func loadAll(sources ...fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read policy pack %s: %w", name, err)
 			}
-			c := checker{file: name}
-			if p, ok := c.pack(schema, data); ok {
-				s.add(&c, files, p)
-			}
-			c.report(&all)
+			read = append(read, &reading{checker: checker{file: name}, data: data})
 		}
+	}
+	return read, nil
+}
+
+func loadAll(sources ...fs.FS) (*Set, error) {
+	read, err := readAll(sources)
+	if err != nil {
+		return nil, err
+	}
+	schema := compileSchema()
+	var side errgroup.Group // on every processor: a start waits for nothing longer
+	side.SetLimit(runtime.GOMAXPROCS(0))
+	for _, r := range read {
+		side.Go(func() error {
+			r.pack, r.ok = r.checker.pack(schema, r.data)
+			return nil
+		})
+	}
+	if err := side.Wait(); err != nil {
+		return nil, err
+	}
+	s := &Set{packs: map[string][]Pack{}}
+	var all fault.Checker
+	files := map[Ref]string{}
+	for _, r := range read {
+		if r.ok {
+			s.add(&r.checker, files, r.pack)
+		}
+		r.checker.report(&all)
 	}
 	s.checkOrder(files, &all)
 	if err := all.Err(); err != nil {

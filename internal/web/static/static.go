@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,7 +28,7 @@ type asset struct {
 	kind    string // media type
 	version string // start of the content's SHA-256, in hex
 	plain   []byte
-	gzipped []byte // nil where packing does not help
+	gzipped func() []byte // packed at the first request; nil where that does not help
 }
 
 var assets = mustLoad(files)
@@ -70,11 +71,11 @@ func Handler() http.Handler {
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
 		body, tag := a.plain, a.version
-		if a.gzipped != nil {
+		if zipped := a.gzipped(); zipped != nil {
 			h.Set("Vary", "Accept-Encoding")
 			if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 				h.Set("Content-Encoding", "gzip")
-				body, tag = a.gzipped, a.version+"-gz"
+				body, tag = zipped, a.version+"-gz"
 			}
 		}
 		h.Set("ETag", `"`+tag+`"`)
@@ -93,7 +94,9 @@ func mustLoad(fsys fs.FS) map[string]asset {
 			return err
 		}
 		sum := sha256.Sum256(b)
-		all[name] = asset{kind: kindOf(name), version: hex.EncodeToString(sum[:6]), plain: b, gzipped: pack(name, b)}
+		// Packing takes a start longer than all its other work with files does.
+		zipped := sync.OnceValue(func() []byte { return pack(name, b) })
+		all[name] = asset{kind: kindOf(name), version: hex.EncodeToString(sum[:6]), plain: b, gzipped: zipped}
 		return nil
 	})
 	if err != nil {
