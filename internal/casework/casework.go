@@ -93,6 +93,10 @@ type Case struct {
 
 	Soon bool // a reporter says that somebody will be hurt soon
 
+	// AheadAt is since when what a reporter claims moves the case forward, zero
+	// if it does not: see claim.go.
+	AheadAt time.Time
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string

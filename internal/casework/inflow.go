@@ -166,7 +166,7 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 // life reports whether the reporter spoke of an attack to come.
 func life(f report.Facts) bool { return f.Category == report.Threat }
 
-// open makes a new case of a report. It reads nothing.
+// open makes a new case of a report. It reads nothing, but for a claim.
 func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Facts, ls []report.Location, now time.Time) error {
 	c, err := r.newCase(ctx, tx, org, now)
 	if err != nil {
@@ -174,6 +174,9 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Fa
 	}
 	takeIn(&c, f)
 	c.ReportCount, c.Voices = 1, 1
+	if err := claim(ctx, tx, &c, f, now); err != nil {
+		return err
+	}
 	if err := r.store(ctx, tx, &c, ls, now); err != nil {
 		return err
 	}
@@ -278,6 +281,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 	}
 	c, err = r.move(ctx, tx, s, t, func(c *Case, _ situation) (any, error) {
 		takeIn(c, f)
+		if err := claim(ctx, tx, c, f, now); err != nil {
+			return nil, err
+		}
 		if known == 0 {
 			c.ReportCount++
 			if err := r.Search.Put(ctx, tx, reportDoc(*c, f, now)); err != nil {

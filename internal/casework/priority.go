@@ -19,8 +19,8 @@ type Facts struct {
 	OpenedAt time.Time
 	Deadline time.Time // own triage target
 	Tier     policy.Tier
-	Life     bool // a reporter spoke of a threat to life, before any assessment
-	Soon     bool // a reporter says that somebody will be hurt soon, before any assessment
+	Life     bool // a reporter spoke of a threat to life, before any assessment, and it counts: see claim.go
+	Soon     bool // a reporter says that somebody will be hurt soon; likewise
 	Crisis   bool
 	Kinds    []string // kinds of its locations
 	Voices   int      // of its reports: see Slot.Wave
@@ -60,7 +60,7 @@ const fullAge = 24 * time.Hour
 // all there is.
 // What a reporter claims counts half of what an analyst found; but where
 // somebody will be hurt soon, as they say, the case comes first until a person
-// has assessed it.
+// has assessed it. Of both only so many count at once: see claim.go.
 func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	var why []Reason
 	total := 0
@@ -130,7 +130,7 @@ func Mix(cases []Case) []Case {
 	var heavy, light []Case
 	for _, c := range cases {
 		switch {
-		case c.Tier == policy.ThreatToLife, c.Tier == "" && c.Soon:
+		case c.Tier == policy.ThreatToLife, c.Soon && c.ahead():
 			out = append(out, c)
 		case c.Heavy:
 			heavy = append(heavy, c)

@@ -28,6 +28,7 @@ type Filter struct {
 	Platform string  // key
 	Holder   party.PersonID
 	Free     bool   // only what nobody has locked
+	Further  bool   // only claims that do not move their case forward: see Case.Further
 	Ref      string // the reference, or its end
 	Cursor   string // where the page before ended
 	Limit    int    // at most 200, 50 if 0
@@ -106,6 +107,9 @@ func (f Filter) narrow(b *sqlbuilder.SelectBuilder, now time.Time) error {
 	}
 	if f.Free {
 		b.Where(b.Or("state = 'open'", b.LessEqualThan("locked_until", db.Micros(now))))
+	}
+	if f.Further {
+		b.Where(furtherClaims)
 	}
 	if f.Ref != "" {
 		b.Where("ref LIKE " + b.Var("%"+strings.NewReplacer("%", "", "_", "").Replace(strings.ToUpper(f.Ref))))
@@ -229,7 +233,7 @@ func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err e
 			SELECT `+caseColumns+` FROM cases
 			WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
 				AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
-				AND ($4 = 0 OR heavy = FALSE OR soon = TRUE OR tier = 'threat-to-life')
+				AND ($4 = 0 OR heavy = FALSE OR (soon = TRUE AND tier = '' AND ahead_at > 0) OR tier = 'threat-to-life')
 			ORDER BY priority DESC, id LIMIT 1`, by.Party, db.Micros(now), by.Person, flag(onlyLight))
 		if err != nil {
 			return c, false, err

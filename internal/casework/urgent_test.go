@@ -45,7 +45,7 @@ func TestSomebodyWillBeHurtSoonComesFirst(t *testing.T) {
 			t.Errorf("assessed as promotional it has %d points: %+v", points, why)
 		}
 		// It is not held back from whoever has seen heavy cases.
-		heavy := []casework.Case{{ID: "a", Heavy: true, Priority: 100}, {ID: "b", Heavy: true, Priority: 100, Soon: true}}
+		heavy := []casework.Case{{ID: "a", Heavy: true, Priority: 100}, {ID: "b", Heavy: true, Priority: 100, Soon: true, AheadAt: h.clock.Now()}}
 		if mixed := casework.Mix(heavy); mixed[0].ID != "b" {
 			t.Errorf("mixed, %v comes first", mixed[0].ID)
 		}

@@ -82,9 +82,17 @@ const (
 	targets     = 16
 )
 
-// day lets four hours pass: a true report each 72 seconds, and each quarter of
-// an hour a wave of false ones against another target, five a second.
-func day(t *testing.T, false_ int) *brigade {
+// A campaign is so many false reports: against sixteen targets, a wave each
+// quarter of an hour, five reports a second; or each against a target of its own.
+type campaign struct {
+	reports  int
+	apart    bool
+	soon     func(i int) bool // what the i-th claims; nil for nothing
+	category func(i int) report.Category
+}
+
+// day lets four hours pass: a true report each 72 seconds, and a campaign.
+func day(t *testing.T, c campaign) *brigade {
 	t.Helper()
 	b := &brigade{house: start(t, dbtest.SQLite(t))}
 	begun := b.clock.Now().Truncate(time.Hour)
@@ -93,18 +101,27 @@ func day(t *testing.T, false_ int) *brigade {
 		of    report.Submission
 	}
 	var all []sending
-	add := func(after time.Duration, link, words string) {
+	add := func(after time.Duration, link, words string) *report.Submission {
 		all = append(all, sending{after, report.Submission{
 			Channel: report.Web, Locations: []string{link}, Category: report.Recruitment, Lang: "id", Agency: "tangkal-daring", Description: words,
 		}})
+		return &all[len(all)-1].of
 	}
 	for i := range trueReports {
 		add(time.Duration(i)*72*time.Second+time.Second, fmt.Sprintf("https://ruangsuara.example/v/%d", 5000+i), "saya melihat ini di beranda "+named(i*13))
 	}
-	for i := range false_ {
-		target, n := i%targets, i/targets
-		add(time.Duration(target)*15*time.Minute+time.Duration(n)*200*time.Millisecond,
-			fmt.Sprintf("https://ruangsuara.example/v/%d", 9000+target), "salam dari "+named(i%5000)+" "+call)
+	for i := range c.reports {
+		target, after := i%targets, time.Duration(i%targets)*15*time.Minute+time.Duration(i/targets)*200*time.Millisecond
+		if c.apart {
+			target, after = 1000+i, time.Duration(i)*4*time.Hour/time.Duration(c.reports)
+		}
+		s := add(after, fmt.Sprintf("https://ruangsuara.example/v/%d", 90_000+target), "salam dari "+named(i%5000)+" "+call)
+		if c.soon != nil {
+			s.Soon = c.soon(i)
+		}
+		if c.category != nil {
+			s.Category = c.category(i)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b sending) int { return cmp.Compare(a.after, b.after) })
 	for i, s := range all {
@@ -156,46 +173,108 @@ func (b *brigade) median(t *testing.T, cases []casework.Case) float64 {
 	return float64(places[trueReports/2-1]+places[trueReports/2]) / 2
 }
 
-// The drill of threat-model T04: 50,000 false reports by 5,000 people among 200
-// true ones decide nothing, and worsen the median place of the true ones by at
-// most a tenth. If each report counted, they would worsen it by more.
-func TestDrillBrigade(t *testing.T) {
-	quiet := day(t, 0)
-	before := quiet.median(t, quiet.cases)
-	n := max(scaletest.Of(50_000), 30*targets)
-	b := day(t, n)
-	after := b.median(t, b.cases)
-	if len(b.cases) != trueReports+targets {
-		t.Errorf("%d reports made %d cases, want %d", n+trueReports, len(b.cases), trueReports+targets)
-	}
-	reports := 0
+// decides reports whether anything was decided that day, which nobody did.
+func (b *brigade) decides(t *testing.T, reports int) {
+	t.Helper()
+	got := 0
 	for _, c := range b.cases {
-		reports += c.ReportCount
+		got += c.ReportCount
 		if c.State != casework.Open || c.Assessed != 0 || c.Dossiers != 0 {
 			t.Errorf("case %s is %s by itself", c.Ref, c.State)
 		}
 	}
 	decided, err := db.Value[int64](t.Context(), b.db, `SELECT (SELECT count(*) FROM notices) + (SELECT count(*) FROM dossier_fates) + (SELECT count(*) FROM case_assessments)`)
 	must(t, err)
-	if decided != 0 || reports != n+trueReports {
-		t.Errorf("%d decisions arose by themselves; %d reports are in cases, want %d", decided, reports, n+trueReports)
+	if decided != 0 || got != reports {
+		t.Errorf("%d decisions arose by themselves; %d reports are in cases, want %d", decided, got, reports)
 	}
-	if after > before*1.1 {
-		t.Errorf("the median true case waits at place %.1f, without the campaign at %.1f", after, before)
-	}
+}
 
+// without returns the day's cases as they would stand if the rule were another.
+func (b *brigade) without(rule func(casework.Case) casework.Facts) []casework.Case {
 	pack, _ := policy.Default().Current("id", b.clock.Now())
-	uncapped := slices.Clone(b.cases)
-	for i, c := range uncapped {
-		uncapped[i].Priority, _ = casework.Priority(casework.Facts{OpenedAt: c.OpenedAt, Deadline: c.Deadline, Kinds: []string{c.Kind}, Voices: c.ReportCount}, pack.Priority, b.clock.Now())
+	out := slices.Clone(b.cases)
+	for i, c := range out {
+		f := rule(c)
+		f.OpenedAt, f.Deadline, f.Kinds = c.OpenedAt, c.Deadline, []string{c.Kind}
+		out[i].Priority, _ = casework.Priority(f, pack.Priority, b.clock.Now())
 	}
-	slices.SortFunc(uncapped, func(a, b casework.Case) int {
+	slices.SortFunc(out, func(a, b casework.Case) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
 	})
-	off := b.median(t, uncapped)
-	if off <= before*1.1 {
-		t.Errorf("where each report counts the median is at %.1f, and nothing would be seen of the cap", off)
+	return out
+}
+
+func all(int) bool                 { return true }
+func odd(i int) bool               { return i%2 == 1 }
+func threat(i int) report.Category { return []report.Category{report.Threat, report.Recruitment}[i%2] }
+
+// The drill of threat-model T04: 50,000 false reports by 5,000 people among 200
+// true ones decide nothing, and worsen the median place of the true ones by at
+// most a tenth, whatever they claim: nothing, that somebody will be hurt soon,
+// or an attack. If each report counted, or each claim, they would worsen it by
+// more.
+func TestDrillBrigade(t *testing.T) {
+	quiet := day(t, campaign{})
+	before := quiet.median(t, quiet.cases)
+	n := max(scaletest.Of(50_000), 30*targets)
+	for _, k := range []struct {
+		what string
+		campaign
+		rule func(casework.Case) casework.Facts // a worse one
+	}{
+		{"nothing", campaign{reports: n}, func(c casework.Case) casework.Facts { return casework.Facts{Voices: c.ReportCount} }},
+		{"that somebody will be hurt soon", campaign{reports: n, soon: all}, func(c casework.Case) casework.Facts { return casework.Facts{Soon: c.Soon, Voices: 1} }},
+		{"an attack", campaign{reports: n, category: func(int) report.Category { return report.Threat }}, nil},
+		{"one or the other", campaign{reports: n, soon: odd, category: threat}, func(c casework.Case) casework.Facts { return casework.Facts{Soon: c.Soon, Voices: 1} }},
+	} {
+		b := day(t, k.campaign)
+		b.decides(t, n+trueReports)
+		after := b.median(t, b.cases)
+		if len(b.cases) != trueReports+targets {
+			t.Errorf("%d reports made %d cases, want %d", n+trueReports, len(b.cases), trueReports+targets)
+		}
+		if after > before*1.1 {
+			t.Errorf("claiming %s: the median true case waits at place %.1f, without the campaign at %.1f", k.what, after, before)
+		}
+		t.Logf("%d false reports that claim %s and %d true ones: 0 decisions; median place of a true case %.1f without the campaign, %.1f with it (%+.1f %%)",
+			n, k.what, trueReports, before, after, 100*(after/before-1))
+		if k.rule != nil {
+			off := b.median(t, b.without(k.rule))
+			if off <= after {
+				t.Errorf("claiming %s, where each counts the median is at %.1f, and nothing would be seen of the bound", k.what, off)
+			}
+			t.Logf("if each counted: %.1f (%+.1f %%)", off, 100*(off/before-1))
+		}
 	}
-	t.Logf("%d false and %d true reports: 0 decisions; median place of a true case %.1f without the campaign, %.1f with it (%+.1f %%), %.1f (%+.1f %%) if each report counted",
-		n, trueReports, before, after, 100*(after/before-1), off, 100*(off/before-1))
+}
+
+// Claims about a link of its own each fold into nothing: such a flood costs its
+// senders the toll, and the true ones what so many links cost. The claims add
+// the few places of those that stand ahead, not as many as there are.
+func TestDrillClaimsApart(t *testing.T) {
+	n := max(scaletest.Of(5000), 100)
+	plain := day(t, campaign{reports: n, apart: true})
+	before := plain.median(t, plain.cases)
+	for _, k := range []struct {
+		what string
+		campaign
+		most float64
+	}{
+		{"that somebody will be hurt soon", campaign{reports: n, apart: true, soon: all}, 6},
+		{"an attack", campaign{reports: n, apart: true, category: func(int) report.Category { return report.Threat }}, 3},
+		{"one or the other", campaign{reports: n, apart: true, soon: odd, category: threat}, 6},
+	} {
+		b := day(t, k.campaign)
+		b.decides(t, n+trueReports)
+		after := b.median(t, b.cases)
+		if after > before+k.most {
+			t.Errorf("claiming %s about links of their own: the median true case waits at place %.1f, the same flood without claims lets it at %.1f", k.what, after, before)
+		}
+		off := b.median(t, b.without(func(c casework.Case) casework.Facts {
+			return casework.Facts{Soon: c.Soon, Life: c.Queue == "life", Voices: 1}
+		}))
+		t.Logf("%d false reports of a link each that claim %s, and %d true ones: median place %.1f without the claims, %.1f with them, %.1f if each claim counted",
+			n, k.what, trueReports, before, after, off)
+	}
 }

@@ -150,9 +150,13 @@ func (r *Room) AddLocations(ctx context.Context, by party.Actor, id ID, raw []st
 // rankEvery is how old a priority may be before the sweep computes it anew.
 const rankEvery = 5 * time.Minute
 
-// Sweep ranks at most n waiting cases anew, whose priority grows with time, and
-// returns how many. Locks and holds need no sweep: they end by themselves.
+// Sweep lets further claims come forward where there is room, ranks at most n
+// waiting cases anew, whose priority grows with time, and returns how many.
+// Locks and holds need no sweep: they end by themselves.
 func (r *Room) Sweep(ctx context.Context, now time.Time, n int) (int, error) {
+	if err := r.letAhead(ctx, now); err != nil {
+		return 0, err
+	}
 	ids, err := db.All(ctx, r.DB, db.Scalar[ID], `
 		SELECT id FROM cases WHERE state IN ('open', 'taken') AND ranked_at <= $1 ORDER BY ranked_at, id LIMIT $2`,
 		db.Micros(now.Add(-rankEvery)), n)

@@ -93,13 +93,14 @@ type RowFact struct{ Icon, Text string }
 // A queueFilter is what the address says about the list.
 type queueFilter struct {
 	Queue, Platform, State, Who, Ref, Cursor string
+	Further                                  bool // only claims that do not move their case forward
 	Bulk                                     bool
 }
 
 func readFilter(q url.Values) queueFilter {
 	return queueFilter{
 		Queue: q.Get("queue"), Platform: q.Get("platform"), State: q.Get("state"), Who: q.Get("who"), Ref: strings.TrimSpace(q.Get("ref")),
-		Cursor: q.Get("cursor"), Bulk: q.Get("bulk") == "1",
+		Cursor: q.Get("cursor"), Further: q.Get("claims") == "further", Bulk: q.Get("bulk") == "1",
 	}
 }
 
@@ -110,6 +111,9 @@ func (f queueFilter) query() string {
 		if v != "" {
 			q.Set(name, v)
 		}
+	}
+	if f.Further {
+		q.Set("claims", "further")
 	}
 	if f.Bulk {
 		q.Set("bulk", "1")
@@ -130,6 +134,9 @@ func (f queueFilter) with(change func(*queueFilter)) queueFilter {
 // narrowed counts what is set beside the tab.
 func (f queueFilter) narrowed() int {
 	n := 0
+	if f.Further {
+		n++
+	}
 	for _, v := range []string{f.Platform, f.State, f.Who, f.Ref} {
 		if v != "" {
 			n++
@@ -145,7 +152,7 @@ const (
 )
 
 func (f queueFilter) room(by party.Actor) casework.Filter {
-	out := casework.Filter{Queue: f.Queue, Platform: f.Platform, Ref: f.Ref, Cursor: f.Cursor, Free: f.Who == whoFree}
+	out := casework.Filter{Queue: f.Queue, Platform: f.Platform, Ref: f.Ref, Cursor: f.Cursor, Free: f.Who == whoFree, Further: f.Further}
 	if f.Who == whoMine {
 		out.Holder = by.Person
 	}
@@ -411,6 +418,7 @@ func rowFacts(p *i18n.Printer, c casework.Case, now time.Time) []RowFact {
 		facts = append(facts, RowFact{"link", p.N("triage.locations", c.Locations)})
 	}
 	add(c.Tier == policy.ThreatToLife, "siren", "triage.fact.life")
+	add(c.Further(), "siren", "triage.fact.further")
 	add(c.Heavy, "image", "triage.fact.heavy")
 	add(c.Held(now), "hand", "triage.fact.held")
 	add(c.Opinion == "asked", "users", "triage.fact.opinion")

@@ -27,6 +27,7 @@ type UrgentPage struct {
 	Standing []UrgentCall // what nobody looks at yet
 	Past     []UrgentCall
 	Within   string // time to heed
+	Further  string // how many claims do not move their cases forward, "" for none
 }
 
 // An UrgentCall is one call, as the page shows it.
@@ -70,6 +71,13 @@ func (s *Server) getUrgent(w http.ResponseWriter, r *http.Request) error {
 		} else {
 			pg.Past = append(pg.Past, row)
 		}
+	}
+	further, err := s.Casework.Further(ctx, actor)
+	if err != nil {
+		return err
+	}
+	if further > 0 {
+		pg.Further = p.N("urgent.further", further, "Count", upToMany(p, further))
 	}
 	return s.render(w, r, http.StatusOK, urgentView(pg))
 }

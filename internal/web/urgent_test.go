@@ -124,3 +124,23 @@ func TestTheStripComesToOpenPages(t *testing.T) {
 		t.Errorf("the page complained: %q", w)
 	}
 }
+
+// Claims beyond those that stand ahead are counted where people are called, and
+// one click shows them all.
+func TestFurtherClaimsAreCountedAndListed(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.Start(t)
+	for i := range 8 {
+		soon(t, x, fmt.Sprintf("https://ruangsuara.example/v/many-%d", i))
+	}
+	if _, page := get(t, x, "analyst", "/urgent?lang=en"); !strings.Contains(page, "2 more cases of which a reporter says") || !strings.Contains(page, `href="/triage?claims=further"`) {
+		t.Errorf("they are not counted:\n%s", page)
+	}
+	_, page := get(t, x, "analyst", "/triage?claims=further&lang=en")
+	if n := strings.Count(page, "danger claimed, waits its turn"); n != 2 || !strings.Contains(page, `name="claims" value="further"`) {
+		t.Errorf("%d of them are listed, want 2", n)
+	}
+	if _, page := get(t, x, "same-analyst", "/urgent?lang=en"); strings.Contains(page, "more cases of which") {
+		t.Error("another organisation is told")
+	}
+}
