@@ -5,8 +5,9 @@
 // own short queue: a flood of reports fills the places of reports, and answers
 // find theirs free. What does not fit is refused at once, with a time after
 // which to try again. Before a request takes a place its body is gathered, so
-// that whoever sends slowly waits alone. Where the disk is nearly full, only
-// what must go on goes on. Public reports cost work or a wait while many come:
+// that whoever sends slowly waits alone; one that is at work while a large body
+// still comes gives its place back where others wait and it comes slowly. Where
+// the disk is nearly full, only what must go on goes on. Public reports cost work or a wait while many come:
 // see Toll.
 package admit
 
@@ -76,6 +77,7 @@ type pool struct {
 	waiting atomic.Int64
 	bodies  atomic.Int64 // bytes that are being gathered
 	refused atomic.Int64
+	senders senders // at work, and still sending
 }
 
 // New returns a gate with these limits; a class that is not among them has the
@@ -106,15 +108,21 @@ func (g *Gate) Enter(ctx context.Context, class Class) (leave func(), err error)
 		return nil, p.full()
 	}
 	defer p.waiting.Add(-1)
-	patience := time.NewTimer(p.Wait)
+	patience, again := time.NewTimer(p.Wait), time.NewTicker(hurryEvery)
 	defer patience.Stop()
-	select {
-	case p.places <- struct{}{}:
-		return leave, nil
-	case <-patience.C:
-	case <-ctx.Done():
+	defer again.Stop()
+	for {
+		p.senders.hurry()
+		select {
+		case p.places <- struct{}{}:
+			return leave, nil
+		case <-again.C:
+			continue
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		return nil, p.full()
 	}
-	return nil, p.full()
 }
 
 // full is what a request hears for which there is no place.
@@ -148,6 +156,9 @@ func (g *Gate) Around(class Class, refuse func(http.ResponseWriter, *http.Reques
 			return
 		}
 		defer leave()
+		if !whole {
+			defer g.pools[class].senders.add(w, r, g.pools[class].full)()
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -53,8 +53,7 @@ type Deps struct {
 	Gate      *admit.Gate // nil lets everybody in
 	Toll      *admit.Toll // nil asks for nothing
 
-	// Sessions makes browser sessions count beside API keys. The handler must
-	// then be mounted inside Sessions.Wrap. Nil: API keys only.
+	// Sessions makes browser sessions count beside API keys. Nil: API keys only.
 	Sessions *auth.Sessions
 	// BaseURL is the public origin without a final slash, for the document.
 	BaseURL string
@@ -120,7 +119,11 @@ func (s *server) config() huma.Config {
 
 // handler is everything around the operations, outermost first.
 func (s *server) handler() http.Handler {
-	return s.greet(s.recover(s.admitted(s.authenticate(s.once(logbook.Routed(s.mux))))))
+	known := s.authenticate(s.once(logbook.Routed(s.mux)))
+	if s.Sessions != nil {
+		known = s.Sessions.Wrap(known) // asks the database: who comes in a crowd waits for a place first
+	}
+	return s.greet(s.recover(s.admitted(known)))
 }
 
 // schemaName names a type of the contract. Those of package notes are the

@@ -109,7 +109,7 @@ func start(t testing.TB, d *db.DB) *house {
 		Notices: notices, Feed: h.feed, Log: log, Sessions: h.sessions, BaseURL: "http://localhost",
 	})
 	h.settle(t)
-	srv := httptest.NewServer(h.sessions.Wrap(h.server.handler()))
+	srv := httptest.NewServer(h.server.handler())
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
 	return h

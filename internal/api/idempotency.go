@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,13 +63,17 @@ func (s *server) once(next http.Handler) http.Handler {
 	})
 }
 
+// reporters are where a reporter writes under a receipt.
+var reporters = []string{prefix + "/receipts/messages", prefix + "/receipts/material"}
+
 // scope is whose keys a request's key is among: the caller's party, or the
-// receipt that a reporter holds. "" is nobody: then a key means nothing.
+// receipt that a reporter holds. "" is nobody: then a key means nothing, and
+// nothing is read for it.
 func (s *server) scope(r *http.Request) string {
 	if a := auth.Actor(r.Context()); a.Known() {
 		return string(a.Party)
 	}
-	if code := r.Header.Get(headerReceipt); code != "" {
+	if code := r.Header.Get(headerReceipt); code != "" && slices.Contains(reporters, r.URL.Path) {
 		return "receipt/" + hex.EncodeToString(s.Vault.MAC("idempotency-scope", []byte(code))[:16])
 	}
 	return ""
@@ -96,7 +101,11 @@ func (s *server) keyed(w http.ResponseWriter, r *http.Request, scope, key string
 	sum := newDigest(r)
 	streamed := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/")
 	if !streamed {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBuffered))
+		most := int64(maxBuffered)
+		if !auth.Actor(r.Context()).Known() {
+			most = maxJSON
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 		if err != nil {
 			return bodyFault(err)
 		}
@@ -276,6 +285,9 @@ func (rec *recorder) Write(b []byte) (int, error) { return rec.body.Write(b) }
 
 // bodyFault sorts a failure of reading a request's body.
 func bodyFault(err error) error {
+	if _, ours := fault.As(err); ours {
+		return err
+	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return fault.New(fault.Invalid, "api.too-large", "Max", fmt.Sprintf("%d MB", tooLarge.Limit>>20))

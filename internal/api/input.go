@@ -1,7 +1,7 @@
 package api
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -131,6 +131,9 @@ func (s *server) translate(ctx huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
+// cutOff is what huma says of a body that ended before its end.
+const cutOff = "cannot read request body"
+
 func (s *server) humaFault(m *huma.ErrorModel) error {
 	if code, ok := whole[m.Status]; ok {
 		return fault.New(fault.Invalid, code, "Max", "1 MB")
@@ -139,7 +142,10 @@ func (s *server) humaFault(m *huma.ErrorModel) error {
 		return fault.New(fault.Invalid, "api.no-body")
 	}
 	if m.Status >= http.StatusInternalServerError {
-		return fmt.Errorf("%s: %v", m.Detail, m.Errors)
+		if m.Detail == cutOff {
+			return fault.New(fault.Invalid, "api.cut-off")
+		}
+		return errors.New(m.Detail) // and not m.Errors: those of a connection name the caller's address
 	}
 	var all fault.Checker
 	for _, d := range m.Errors {

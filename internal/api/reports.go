@@ -15,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/report"
 )
 
@@ -374,7 +375,7 @@ func (s *server) download(name, mediaType string, size int64, content io.ReadClo
 		ctx.SetHeader("Content-Length", strconv.FormatInt(size, 10))
 		ctx.SetStatus(http.StatusOK)
 		if _, err := io.Copy(ctx.BodyWriter(), content); err != nil {
-			s.Log.WarnContext(ctx.Context(), "api: a download broke off", "error", err)
+			s.Log.WarnContext(ctx.Context(), "api: a download broke off", "error", logbook.Anonymous(err))
 			panic(http.ErrAbortHandler)
 		}
 	}}

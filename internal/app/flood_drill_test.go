@@ -100,6 +100,41 @@ func TestDrillSlowClients(t *testing.T) {
 	t.Logf("%d half headers were closed within %v", len(headers), time.Since(begun).Round(time.Second))
 }
 
+// Bodies that are too large to be gathered take places, and give them back when
+// others wait: forty that stop in the middle do not shut uploads out.
+func TestDrillSlowClientsWithLargeBodies(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.StartWith(t, func(*app.Config) {})
+	for range 40 {
+		conn, err := net.Dial("tcp", x.Config.Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := io.WriteString(conn, "POST /report HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 6000000\r\n\r\nurl="+strings.Repeat("a", 70_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for x.App.Gate.Stats()[5].Busy < x.App.Gate.Stats()[5].Places { // uploads
+		if t.Context().Err() != nil {
+			t.Fatal("the slow ones take no place")
+		}
+	}
+	form, _ := aReport("https://ruangsuara.example/v/800001")
+	form += "&description=" + strings.Repeat("+", 100_000) // is cut at its ends, and arrives whole
+	begun, tries := time.Now(), 1
+	for ; ; tries++ {
+		got := say(t, "POST", x.URL+"/report", form, "Content-Type", formType)
+		if got.status == http.StatusOK {
+			break
+		}
+		if got.status != http.StatusServiceUnavailable || time.Since(begun) > time.Minute {
+			t.Fatalf("after %v: %d %.300s", time.Since(begun), got.status, got.body)
+		}
+	}
+	t.Logf("beside 40 large bodies that stopped, a report of 100 kB was taken after %v, at the %d. try", time.Since(begun).Round(time.Millisecond), tries)
+}
+
 // Without bodies gathered before a place is taken, slow ones shut reports out.
 func TestDrillSlowClientsFindsPlacesHeldBySlowBodies(t *testing.T) {
 	t.Parallel()

@@ -27,11 +27,11 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", console)
-	mux.Handle("/api/", a.Sessions.Wrap(api.New(api.Deps{
+	mux.Handle("/api/", api.New(api.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Vault: a.Vault, Auth: a.Auth, Sessions: a.Sessions,
 		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Reports: a.Report, Cases: a.Casework, Notices: a.Notice,
 		BaseURL: a.Config.PublicURL, Gate: a.Gate, Toll: a.Toll,
-	})))
+	}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	evidence := pages.EvidenceHandler()

@@ -10,7 +10,7 @@ import (
 // any telephone does holds a connection and its memory for nothing, and is let
 // go (threat-model T03).
 type pace struct {
-	grace time.Duration // for the first bytes of a body, and for what is left of it after the answer
+	grace time.Duration // for the first bytes of a body, and for what is left of it after the answer; and the longest that nothing may come
 	rate  int64         // bytes a second that a body must then keep up on average
 	write time.Duration // for one write of an answer to be taken
 }
@@ -58,6 +58,9 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.end = b.end.Add(time.Duration(n) * time.Second / time.Duration(b.pace.rate))
+	if most := time.Now().Add(b.pace.grace); b.end.After(most) { //nolint:forbidigo // see keep
+		b.end = most // whoever sent much cannot be silent for hours
+	}
 	b.done = b.done || err != nil
 	return n, err
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -127,7 +128,7 @@ func (e *event) attrs(method string, rec *recorder, took time.Duration) []slog.A
 		slog.Int64("bytes", rec.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 	}
 	if e.cause != nil {
-		out = append(out, slog.String("error", e.cause.Error()))
+		out = append(out, slog.String("error", Anonymous(e.cause).Error()))
 	}
 	return out
 }
@@ -174,8 +175,21 @@ func Failed(ctx context.Context, log *slog.Logger, err error) string {
 		return e.ref
 	}
 	ref := newRef()
-	log.ErrorContext(ctx, "request", "id", ref, "error", err)
+	log.ErrorContext(ctx, "request", "id", ref, "error", Anonymous(err))
 	return ref
+}
+
+// Anonymous returns an error that says what err says without the addresses of a
+// connection that broke: one of them is a caller's, who may be a reporter
+// (threat-model T01).
+func Anonymous(err error) error {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Source == nil && op.Addr == nil {
+		return err
+	}
+	bare := *op
+	bare.Source, bare.Addr = nil, nil
+	return errors.New(strings.ReplaceAll(err.Error(), op.Error(), bare.Error()))
 }
 
 const refAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +42,10 @@ func TestEveryRequestIsOneEventThatTellsNothingOfTheCaller(t *testing.T) {
 	mux.HandleFunc("POST /report/{id}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "thank you") })
 	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Shown", logbook.Failed(r.Context(), log, errors.New("a bug")))
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	mux.HandleFunc("GET /reset", func(w http.ResponseWriter, r *http.Request) {
+		logbook.Failed(r.Context(), log, fmt.Errorf("read the form: %w", &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 51514}, Err: syscall.ECONNRESET}))
 		w.WriteHeader(http.StatusInternalServerError)
 	})
 	mux.HandleFunc("GET /full", func(w http.ResponseWriter, r *http.Request) {
@@ -78,6 +85,7 @@ func TestEveryRequestIsOneEventThatTellsNothingOfTheCaller(t *testing.T) {
 	}{
 		{"POST", "/report/secret-7?code=secret", "POST /report/{id}", "INFO", "", 200},
 		{"GET", "/broken", "GET /broken", "ERROR", "a bug", 500},
+		{"GET", "/reset", "GET /reset", "ERROR", "read the form: read tcp: connection reset", 500},
 		{"GET", "/full", "GET /full", "WARN", "no space left", 503},
 		{"GET", "/livez", "GET /livez", "DEBUG", "", 200},
 		{"GET", "/stream", "GET /stream", "INFO", "", 200},
@@ -97,7 +105,7 @@ func TestEveryRequestIsOneEventThatTellsNothingOfTheCaller(t *testing.T) {
 		if e["id"] != res.Header.Get(logbook.Header) || c.cause == "a bug" && e["id"] != res.Header.Get("X-Shown") {
 			t.Errorf("%s: the caller was told %q and the log says %v", c.path, res.Header.Get(logbook.Header), e["id"])
 		}
-		if strings.Contains(b.String(), "secret") || strings.Contains(b.String(), "127.0.0.1") {
+		if strings.Contains(b.String(), "secret") || strings.Contains(b.String(), "127.0.0.1") || strings.Contains(b.String(), "203.0.113") {
 			t.Errorf("the log tells who asked for what: %s", b.String())
 		}
 	}

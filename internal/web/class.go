@@ -14,6 +14,39 @@ import (
 // and answer, orders are withdrawn (threat-model T03, T35).
 var pressing = []auth.Act{auth.NoticeReceive, auth.NoticeAnswer, auth.NoticeWithdraw}
 
+const (
+	// maxForm bounds the body of a form of people who are signed in: a thousand
+	// links of the greatest length, percent-encoded in part, and words.
+	maxForm = 4 << 20
+	// maxPublicForm bounds one that anybody can send.
+	maxPublicForm = 256 << 10
+)
+
+// large are the routes that take more than a form, in bytes. They read their
+// bodies as they come, or bound what they hold.
+var large = map[string]int64{
+	"POST /report":               maxIntake,
+	"POST /report/lane/{ticket}": maxIntake,
+	"POST /receipt/material":     maxIntake,
+	"POST /cases/{id}/captures":  maxEvidence,
+	"POST /inbox/answers":        fileBody,
+	"POST /inbox/answers/failed": 3 * fileBody, // percent-encoded
+	"POST /orders/{id}/recorded": maxActBody,
+	"POST /orders/{id}/served":   maxActBody,
+}
+
+// most returns how long a route's bodies may be, in bytes.
+func (route Route) most() int64 {
+	switch n, ok := large[route.Pattern]; {
+	case ok:
+		return n
+	case route.Act == "":
+		return maxPublicForm
+	default:
+		return maxForm
+	}
+}
+
 // classOf returns whose places a route's requests take.
 func classOf(route Route) admit.Class {
 	switch {

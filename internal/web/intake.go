@@ -20,6 +20,10 @@ const (
 	maxTexts = report.MaxLocations*2100 + 256<<10
 	// maxFields bounds how many text fields a form may have.
 	maxFields = report.MaxLocations + 100
+	// maxHead bounds what stands before a file's content: a part's header.
+	maxHead = 64 << 10
+	// maxName bounds the name of a text field in bytes.
+	maxName = 64
 	// maxIntake bounds a request with files.
 	maxIntake = report.MaxTotalBytes + maxTexts + 1<<20
 )
@@ -32,8 +36,31 @@ type intake struct {
 	parts   *multipart.Reader // nil for a form without files
 	next    *multipart.Part   // the first file
 	sawFile bool              // the reporter sent at least one file
-	body    io.Reader
+	body    *metered
 }
+
+// metered is a body of which only so much may come before somebody looks: what
+// is not yet a file's content is held in memory.
+type metered struct {
+	io.Reader
+	left int64
+}
+
+// errTexts is what a form hears whose texts are longer than any form's.
+var errTexts = fault.New(fault.Invalid, "public.form.texts")
+
+// Read reads on, as far as it may.
+func (m *metered) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errTexts
+	}
+	n, err := m.Reader.Read(p[:min(int64(len(p)), m.left)])
+	m.left -= int64(n)
+	return n, err
+}
+
+// Close does nothing: net/http closes its own bodies.
+func (m *metered) Close() error { return nil }
 
 // readIntake reads a form up to its first file.
 func readIntake(w http.ResponseWriter, r *http.Request) (*intake, error) {
@@ -46,15 +73,17 @@ func readIntake(w http.ResponseWriter, r *http.Request) (*intake, error) {
 		if err := r.ParseForm(); err != nil {
 			return nil, bodyFault(err)
 		}
-		return &intake{texts: r.PostForm, body: r.Body}, nil
+		return &intake{texts: r.PostForm, body: &metered{r.Body, 3 * maxTexts}}, nil
 	default:
 		return nil, fault.New(fault.Invalid, "public.form.kind")
 	}
+	held := &metered{r.Body, maxTexts + 1<<20}
+	r.Body = held
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "public.form.kind").Because(err)
 	}
-	in := &intake{texts: url.Values{}, parts: parts, body: r.Body}
+	in := &intake{texts: url.Values{}, parts: parts, body: held}
 	return in, in.readTexts()
 }
 
@@ -75,6 +104,9 @@ func (in *intake) readTexts() error {
 			}
 			in.next, in.sawFile = p, true
 			return nil
+		}
+		if len(p.FormName()) > maxName {
+			return errTexts
 		}
 		b, err := io.ReadAll(io.LimitReader(p, left+1))
 		if err != nil {
@@ -101,7 +133,7 @@ func isFile(p *multipart.Part) bool {
 func (in *intake) uploads() report.Uploads {
 	return func(yield func(report.Upload, error) bool) {
 		for p := in.next; p != nil; {
-			if p.FileName() != "" && !yield(report.Upload{Name: p.FileName(), MediaType: p.Header.Get("Content-Type"), Content: body{p}}, nil) {
+			if p.FileName() != "" && !yield(report.Upload{Name: p.FileName(), MediaType: p.Header.Get("Content-Type"), Content: in.content(p)}, nil) {
 				return
 			}
 			next, err := in.parts.NextPart()
@@ -124,13 +156,30 @@ func (in *intake) uploads() report.Uploads {
 
 // drain reads what is left of a refused request: a browser shows the answer
 // only after it has sent everything.
-func (in *intake) drain() { _, _ = io.Copy(io.Discard, in.body) } // what cannot be read needs no answer
+func (in *intake) drain() {
+	in.body.left = maxIntake
+	_, _ = io.Copy(io.Discard, in.body) // what cannot be read needs no answer
+}
 
-// body is a part whose failures say what they mean.
-type body struct{ io.Reader }
+// content is what a file holds: it is not held here, and may be as long as the
+// request.
+func (in *intake) content(p *multipart.Part) io.Reader {
+	in.body.left = maxIntake
+	return content{p, in.body}
+}
 
-func (b body) Read(p []byte) (int, error) {
+// content is a part whose failures say what they mean. After it comes a header.
+type content struct {
+	io.Reader
+	from *metered
+}
+
+// Read reads on.
+func (b content) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.from.left = maxHead
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = bodyFault(err)
 	}
@@ -138,8 +187,11 @@ func (b body) Read(p []byte) (int, error) {
 }
 
 // bodyFault says why a request could not be read: it was larger than any form
-// may be, or it ended before its end.
+// may be, its place was wanted while it came slowly, or it ended before its end.
 func bodyFault(err error) error {
+	if _, ours := fault.As(err); ours {
+		return err
+	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return fault.New(fault.Invalid, "report.files-too-large", "Max", humanize.IBytes(report.MaxTotalBytes)).At("/files").Because(err)

@@ -114,8 +114,17 @@ func (s *Server) Handler() (http.Handler, error) {
 // adapt turns a route into an http.Handler: remember the language, sign in,
 // check the seat, run, render the error.
 func (s *Server) adapt(route Route) http.Handler {
+	most := route.most()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.rememberLang(w, r)
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, most)
+		}
+		defer func() {
+			if r.MultipartForm != nil { // net/http sees to the form of its own request, which this is a copy of
+				_ = r.MultipartForm.RemoveAll()
+			}
+		}()
 		err := s.enter(route, r, func(known *http.Request, refused error) error {
 			if r = known; refused != nil {
 				return refused

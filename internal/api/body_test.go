@@ -1,0 +1,73 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db/dbtest"
+)
+
+// begin sends what a request begins with, and never the rest of its body.
+func begin(t *testing.T, url, path, headers string, promised, sent int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	check(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /api/v1%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s",
+		path, headers, promised, strings.Repeat(" ", sent))
+	check(t, err)
+	return conn
+}
+
+// Nothing is read for somebody who cannot do what they ask: a body that never
+// comes would hold a place that others need (threat-model T03).
+func TestNothingIsReadForWhoIsNobody(t *testing.T) {
+	t.Parallel()
+	h := start(t, dbtest.SQLite(t))
+	for _, headers := range []string{
+		"Cookie: a=b\r\nReceipt: x\r\nIdempotency-Key: 1\r\n",
+		"Receipt: x\r\nIdempotency-Key: 1\r\n",
+		"Idempotency-Key: 1\r\n",
+		"Authorization: Bearer made-up\r\nIdempotency-Key: 1\r\n",
+	} {
+		for _, path := range []string{"/notices/x/answers", "/cases/close", "/notices/x/withdraw"} {
+			conn := begin(t, h.url, path, headers, 16_000_000, 70_000)
+			check(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s with %q waits for a body: %v", path, headers, err)
+				continue
+			}
+			if res.Body.Close(); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s with %q: %d, want 401", path, headers, res.StatusCode)
+			}
+		}
+	}
+}
+
+// A connection that breaks leaves no address in the log: it may be a reporter's
+// (threat-model T01).
+func TestABrokenConnectionLeavesNoAddress(t *testing.T) {
+	t.Parallel()
+	h := start(t, dbtest.SQLite(t))
+	var log bytes.Buffer
+	h.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	srv := httptest.NewServer(h.handler())
+	for _, path := range []string{"/receipts", "/receipts/messages", "/receipts/material", "/reports", "/people/join"} {
+		conn := begin(t, srv.URL, path, "Receipt: x\r\n", 1000, 10)
+		check(t, conn.(*net.TCPConn).SetLinger(0)) // reset, as when a telephone loses its cell
+		check(t, conn.Close())
+	}
+	srv.Close() // once every request was answered
+	if strings.Contains(log.String(), "127.0.0.1") {
+		t.Errorf("the log names who lost the connection:\n%s", log.String())
+	}
+}
