@@ -37,6 +37,7 @@ type Toll struct {
 	rate float64   // reports a second, as of at; guarded by mu
 	at   time.Time // guarded by mu
 	lane time.Time // when the lane's next place is free; guarded by mu
+	turn time.Time // when whoever waited may pass next; guarded by mu
 }
 
 // TollOptions are what a Toll stands on.
@@ -67,6 +68,11 @@ const (
 	laneMost  = time.Hour
 	// laneFor is how long after its time a place in the lane may be taken.
 	laneFor = time.Hour
+	// laneSaved is how much of its share the lane may let through at once: people
+	// do not come to the second.
+	laneSaved = time.Minute
+	// laneAgain is when whoever comes with too many others may come again.
+	laneAgain = 5 * time.Second
 	// laneShare is the part of the quiet rate that the lane lets through.
 	laneShare = 0.25
 )
@@ -130,9 +136,30 @@ func (t *Toll) Wait() Ticket {
 	if latest := now.Add(laneMost); place.After(latest) {
 		place = latest
 	}
-	t.lane = place.Add(time.Duration(float64(time.Second) / max(t.o.Quiet*laneShare, 0.5)))
+	t.lane = place.Add(t.laneStep())
 	t.mu.Unlock()
 	return t.write(Ticket{Ripe: place.Truncate(time.Second).Add(time.Second)})
+}
+
+// laneStep is the time between two that the lane lets through.
+func (t *Toll) laneStep() time.Duration {
+	return time.Duration(float64(time.Second) / max(t.o.Quiet*laneShare, 0.5))
+}
+
+// laneTurn takes a turn of those who waited, if there is one: tickets that were
+// gathered and come together pass no faster than they were given out.
+func (t *Toll) laneTurn() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.o.Clock.Now()
+	if saved := now.Add(-laneSaved); t.turn.Before(saved) {
+		t.turn = saved
+	}
+	if t.turn.After(now) {
+		return false
+	}
+	t.turn = t.turn.Add(t.laneStep())
+	return true
 }
 
 // The layout of a ticket: bits, second of issue, second from which it is good
@@ -191,14 +218,31 @@ func (t *Toll) Waiting(text string) (Ticket, bool) {
 	return k, ok && !k.Ripe.IsZero() && t.o.Clock.Now().Before(k.Ripe)
 }
 
+// Kept returns a ticket of the lane whose time has come, good again in a moment:
+// for who came with too many others.
+func (t *Toll) Kept(text string) (Ticket, bool) {
+	k, _, ok := t.read(text)
+	ok = ok && !k.Ripe.IsZero()
+	k.Ripe = t.o.Clock.Now().Add(laneAgain)
+	return k, ok
+}
+
 // A Spend strikes a ticket off in the transaction of what it pays for. It fails
-// if somebody has used the ticket before.
+// if somebody has used the ticket before, and with the fault "admit.lane" if
+// more of those who waited come than their share: the ticket stays good then.
 type Spend func(ctx context.Context, tx *db.Tx) error
 
 // unpaid is what a report hears that has not paid.
 func unpaid() error {
 	e := fault.New(fault.Unavailable, "admit.work")
 	e.RetryAfter = time.Second
+	return e
+}
+
+// crowded is what somebody hears who waited, and comes with too many others.
+func crowded() error {
+	e := fault.New(fault.Unavailable, "admit.lane")
+	e.RetryAfter = laneAgain
 	return e
 }
 
@@ -231,6 +275,9 @@ func (t *Toll) Pass(text, nonce string) (Spend, error) {
 		n, err := tx.Exec(ctx, `INSERT INTO spent_tickets (id, until) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id[:16], db.Micros(until))
 		if err == nil && n == 0 {
 			err = unpaid()
+		}
+		if err == nil && !k.Ripe.IsZero() && !t.laneTurn() { // a spent ticket takes no turn
+			err = crowded()
 		}
 		return err
 	}, nil

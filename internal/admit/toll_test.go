@@ -184,3 +184,55 @@ func TestATicketIsGoodForOneReport(t *testing.T) {
 		}
 	})
 }
+
+// Tickets of the lane that are gathered and used together pass no faster than
+// the lane lets through; who comes with too many others keeps theirs, and one
+// that was used already takes no turn of theirs.
+func TestGatheredTicketsPassNoFasterThanTheLane(t *testing.T) {
+	d := dbtest.SQLite(t)
+	toll, at := tolled()
+	crowd(toll, 12)
+	const many = 100
+	tickets := make([]admit.Ticket, many)
+	for i := range tickets {
+		tickets[i] = toll.Wait()
+	}
+	at.Set(tickets[many-1].Ripe)
+	use := func(k admit.Ticket) error {
+		crowd(toll, 12) // still busy
+		spend, err := toll.Pass(k.Text, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error { return spend(ctx, tx) })
+	}
+	if err := use(tickets[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range many {
+		if err := use(tickets[0]); !fault.Is(err, "admit.work") {
+			t.Fatalf("a used ticket: %v, want admit.work", err)
+		}
+	}
+	passed := 1
+	for _, k := range tickets[1:] {
+		switch err := use(k); {
+		case err == nil:
+			passed++
+		case !fault.Is(err, "admit.lane"):
+			t.Fatal(err)
+		}
+	}
+	if passed != 31 { // a minute saved up, at one in two seconds, and the present one
+		t.Errorf("%d of %d tickets passed at once, want 31", passed, many)
+	}
+	last := tickets[many-1]
+	again, ok := toll.Kept(last.Text)
+	if !ok || again.Text != last.Text || !again.Ripe.After(at.Now()) {
+		t.Fatalf("the ticket of who came with too many others: %+v %v", again, ok)
+	}
+	at.Set(again.Ripe)
+	if err := use(last); err != nil {
+		t.Errorf("and again a moment later: %v", err)
+	}
+}

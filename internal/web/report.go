@@ -158,11 +158,11 @@ func (s *Server) postReport(w http.ResponseWriter, r *http.Request) error {
 	}
 	what := pg.submission(in)
 	if what.Spend, err = s.pay(r, in); unpaid(err) {
-		return s.reportWaits(w, r, pg, in)
+		return s.reportWaits(w, r, pg, in, err)
 	}
 	receipt, err := s.Report.Submit(r.Context(), what)
 	if unpaid(err) { // somebody has used the ticket
-		return s.reportWaits(w, r, pg, in)
+		return s.reportWaits(w, r, pg, in, err)
 	}
 	if err != nil {
 		return s.reportAgain(w, r, pg, in, err)

@@ -50,12 +50,18 @@ func (s *Server) pay(r *http.Request, in *intake) (admit.Spend, error) {
 }
 
 // unpaid reports whether a report was held back because it has not paid.
-func unpaid(err error) bool { return fault.Is(err, "admit.work") }
+func unpaid(err error) bool { return fault.Is(err, "admit.work") || crowded(err) }
+
+// crowded reports whether somebody waited, and came with too many others.
+func crowded(err error) bool { return fault.Is(err, "admit.lane") }
 
 // reportWaits shows where a report stands in the lane. Whoever comes too early
-// keeps their place.
-func (s *Server) reportWaits(w http.ResponseWriter, r *http.Request, pg ReportPage, in *intake) error {
+// keeps their place, and so does who comes with too many others.
+func (s *Server) reportWaits(w http.ResponseWriter, r *http.Request, pg ReportPage, in *intake, why error) error {
 	k, ok := s.Toll.Waiting(r.PathValue("ticket"))
+	if crowded(why) {
+		k, ok = s.Toll.Kept(r.PathValue("ticket"))
+	}
 	if !ok {
 		k = s.Toll.Wait()
 	}
