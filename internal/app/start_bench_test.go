@@ -18,7 +18,7 @@ import (
 
 // BenchmarkStart starts the server over data that is there, as a process of its
 // own, until /readyz says 200; kills it, and starts it again. It reports the time
-// until then, and on Linux how much memory the process has then. That process is
+// until then and what of it was processor time, and on Linux how much memory the process has then. That process is
 // this test binary: the program itself holds some 10 MiB less.
 func BenchmarkStart(b *testing.B) {
 	x := exchangetest.Prepare(b, "sqlite:"+filepath.Join(b.TempDir(), "tangkal.db"))
@@ -31,6 +31,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Fatal(err)
 	}
 	var memory int64
+	var busy time.Duration
 	for b.Loop() {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")
 		cmd.Env = append(os.Environ(), serveEnv+"="+file)
@@ -42,9 +43,11 @@ func BenchmarkStart(b *testing.B) {
 		memory = max(memory, resident(b, cmd.Process.Pid))
 		cmd.Process.Kill() //nolint:errcheck // it runs: it has just answered
 		cmd.Wait()         //nolint:errcheck // killed
+		busy += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms-to-ready")
+	b.ReportMetric(float64(busy.Milliseconds())/float64(b.N), "cpu-ms") // what other work on the machine does not change
 	if memory > 0 {
 		b.ReportMetric(float64(memory)/(1<<20), "MiB-resident")
 	}

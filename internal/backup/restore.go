@@ -117,19 +117,38 @@ func each(file string, identities []age.Identity, visit func(h *tar.Header, body
 	if err != nil {
 		return fmt.Errorf("this is no backup: %w", err)
 	}
-	entries := tar.NewReader(zipped)
+	whole := marking{zipped}
+	entries := tar.NewReader(whole)
 	for {
 		h, err := entries.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			_, err = io.Copy(io.Discard, whole) // what says that the file ends here stands behind the last entry
+			return err
+		}
+		if err != nil && !errors.Is(err, errDamaged) {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		if err != nil {
-			return fmt.Errorf("the backup is cut or damaged: %w", err)
+			return err
 		}
 		if err := visit(h, entries); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
+}
+
+var errDamaged = errors.New("the backup is cut or damaged")
+
+// marking says of every failure to read what it means.
+type marking struct{ from io.Reader }
+
+// Read reads on.
+func (m marking) Read(p []byte) (int, error) {
+	n, err := m.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return n, err
 }
 
 // maxManifest bounds the manifest in bytes.
