@@ -18,8 +18,9 @@ import (
 
 // BenchmarkStart starts the server over data that is there, as a process of its
 // own, until /readyz says 200; kills it, and starts it again. It reports the time
-// until then and what of it was processor time, and on Linux how much memory the process has then. That process is
-// this test binary: the program itself holds some 10 MiB less.
+// until then, how much of it was processor time, and on Linux how much memory the
+// process has then. That process is this test binary: the program itself holds
+// some 10 MiB less.
 func BenchmarkStart(b *testing.B) {
 	x := exchangetest.Prepare(b, "sqlite:"+filepath.Join(b.TempDir(), "tangkal.db"))
 	raw, err := json.Marshal(order{App: x.Config})
