@@ -23,10 +23,16 @@ type WebhookBody struct {
 	FailingSince *time.Time `json:"failing_since,omitempty"`
 	RetryAt      *time.Time `json:"retry_at,omitempty"`
 	Waiting      int        `json:"waiting" doc:"Deliveries not yet made"`
+	Health       string     `json:"health" enum:"untried,well,failing,paused" doc:"While it is paused nothing is sent to it but tests"`
+	Failures     int        `json:"failures" doc:"Attempts in a row that failed"`
+	PausedAt     *time.Time `json:"paused_at,omitempty"`
 }
 
 func webhookOf(e outbox.Endpoint) WebhookBody {
-	return WebhookBody{e.ID, e.URL, e.Label, texts(e.Events), notes.FormatHookPublic(e.Public), e.CreatedAt, at(e.LastOK), at(e.FailingSince), at(e.RetryAt), e.Waiting}
+	return WebhookBody{
+		e.ID, e.URL, e.Label, texts(e.Events), notes.FormatHookPublic(e.Public), e.CreatedAt, at(e.LastOK), at(e.FailingSince), at(e.RetryAt), e.Waiting,
+		string(e.Health()), e.Failures, at(e.PausedAt),
+	}
 }
 
 // listWebhooks: GET /webhooks, permission party.admin.
@@ -71,7 +77,48 @@ func (s *server) rotateWebhook(ctx context.Context, in *ByID) (*one[webhookMade]
 
 // testWebhook: POST /webhooks/{id}/test, permission party.admin.
 func (s *server) testWebhook(ctx context.Context, in *ByID) (*struct{}, error) {
-	return nil, s.Outbox.Test(ctx, auth.Actor(ctx), in.ID)
+	_, err := s.Outbox.Test(ctx, auth.Actor(ctx), in.ID)
+	return nil, err
+}
+
+// resumeWebhook: POST /webhooks/{id}/resume, permission party.admin.
+func (s *server) resumeWebhook(ctx context.Context, in *ByID) (*struct{}, error) {
+	return nil, s.Outbox.Resume(ctx, auth.Actor(ctx), in.ID)
+}
+
+type historyInput struct {
+	ByID
+	Paging
+}
+
+type historyBody struct {
+	Message string    `json:"message" doc:"The webhook-id"`
+	Attempt int       `json:"attempt"`
+	At      time.Time `json:"at"`
+	Status  int       `json:"status" doc:"HTTP status; 0 without an answer"`
+	Error   string    `json:"error" doc:"Why there was no answer; empty with one"`
+	TookMS  int       `json:"took_ms"`
+	Seq     int64     `json:"seq"`
+	Type    string    `json:"type"`
+	Ref     string    `json:"ref"`
+	State   string    `json:"state" enum:"waiting,accepted,given-up" doc:"What the message is now"`
+	Repeat  bool      `json:"repeat" doc:"The receiver had taken it before; it was asked for again"`
+}
+
+// listHistory: GET /webhooks/{id}/attempts, permission party.admin: the log of
+// an endpoint, the newest attempt first.
+func (s *server) listHistory(ctx context.Context, in *historyInput) (*listOut[historyBody], error) {
+	before, err := outbox.ParseCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := s.Outbox.History(ctx, auth.Actor(ctx), in.ID, before, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(&in.Paging, rows, next.String(), func(l outbox.LogEntry) historyBody {
+		return historyBody{l.Message, l.N, l.At, l.Status, l.Error, l.TookMS, l.Seq, l.Type, l.Ref, string(l.State), l.Repeat}
+	}), nil
 }
 
 // removeWebhook: DELETE /webhooks/{id}, permission party.admin.
@@ -109,8 +156,8 @@ func (s *server) listDeliveries(ctx context.Context, in *deliveriesInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		if err := s.ownsWebhook(ctx, in.ID); err != nil {
+	if len(rows) == 0 { // none, or none of one's own
+		if _, err := s.Outbox.Endpoint(ctx, by, in.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -121,20 +168,6 @@ func (s *server) listDeliveries(ctx context.Context, in *deliveriesInput) (*list
 	return pageOf(&in.Paging, rows, next, func(d outbox.Delivery) deliveryBody {
 		return deliveryBody{d.ID, d.Seq, d.Type, d.Ref, string(d.State), d.Attempts, d.CreatedAt, at(d.NextAt), at(d.DoneAt), d.LastStatus, d.LastError}
 	}), nil
-}
-
-// ownsWebhook tells an endpoint without deliveries from one that is not there.
-func (s *server) ownsWebhook(ctx context.Context, id string) error {
-	all, err := s.Outbox.Endpoints(ctx, auth.Actor(ctx))
-	if err != nil {
-		return err
-	}
-	for _, e := range all {
-		if e.ID == id {
-			return nil
-		}
-	}
-	return fault.Hidden("webhook")
 }
 
 // number reads a cursor that is a sequence number; "" is 0.

@@ -252,7 +252,7 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		},
 	})
 	a.Tell = tell.New(tell.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Mail: a.Mail, Cases: a.Casework, Notice: a.Notice, Heed: a.Config.HeedWithin,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Mail: a.Mail, Outbox: a.Outbox, Cases: a.Casework, Notice: a.Notice, Heed: a.Config.HeedWithin,
 		Instance: a.Config.InstanceName, BaseURL: a.Config.PublicURL,
 	})
 	if err := a.Notice.SealOldKeys(ctx); err != nil {
@@ -343,6 +343,7 @@ func (a *App) sweeps() []job.Sweep {
 		{Name: "tickets", Every: time.Hour, Do: func(ctx context.Context) error { return a.Toll.Sweep(ctx, a.DB) }},
 		{Name: "recoveries", Every: time.Minute, Do: a.Auth.SweepRecoveries},
 		{Name: "sessions", Every: time.Hour, Do: a.Auth.SweepSessions},
+		{Name: "deliveries", Every: time.Hour, Do: a.Outbox.Purge},
 		{Name: "vault", Every: time.Hour, Do: func(context.Context) error {
 			_, err := a.Vault.Sweep(time.Now()) //nolint:forbidigo // a duration of the machine, or the age of files that it dated
 			return err

@@ -226,11 +226,17 @@ func (c *client) signature(canonical []byte) map[string]any {
 // sign takes one step of a notice: propose, approve or issue.
 func (c *client) sign(t testing.TB, step, id string) {
 	t.Helper()
+	c.must(t, "POST", "/notices/"+id+"/"+step, c.signed(t, id), nil)
+}
+
+// signed is the person's signature over a notice as it is.
+func (c *client) signed(t testing.TB, id string) map[string]any {
+	t.Helper()
 	canonical, err := c.ask(t.Context(), "GET", "/notices/"+id+"/canonical", nil)
 	if err != nil || canonical.status != http.StatusOK {
 		t.Fatalf("%s: %d %v\n%s", canonical.what, canonical.status, err, canonical.body)
 	}
-	c.must(t, "POST", "/notices/"+id+"/"+step, c.signature(canonical.body), nil)
+	return c.signature(canonical.body)
 }
 
 // finding is a complete assessment that allows a notice.

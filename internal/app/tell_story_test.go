@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/mail/mailtest"
 	"github.com/tangkal/tangkal/internal/party"
 	telling "github.com/tangkal/tangkal/internal/tell"
@@ -186,6 +190,64 @@ func TestDutyPassesOverWhoMayNotSign(t *testing.T) {
 			n, err := db.Value[int64](t.Context(), x.App.DB, `SELECT count(*) FROM mails WHERE person_id = $1`, string(p.Person))
 			if err != nil || n != want {
 				t.Errorf("%s: %d letters, want %d (%v)", p.Name, n, want, err)
+			}
+		}
+	})
+}
+
+// When a webhook begins to fail, and when it is paused, the administrators of
+// its organisation are told by mail, once each, and nobody else is.
+func TestAdministratorsAreToldThatTheirWebhookFails(t *testing.T) {
+	eachMailing(t, atEight, func(t *testing.T, x *exchangetest.Exchange, s *mailtest.Server) {
+		now := x.Clock.(*clock.Manual)
+		admin := x.Cast(t, "platform")
+		down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+		t.Cleanup(down.Close)
+		e, _, err := x.App.Outbox.AddEndpoint(t.Context(), admin.Actor, down.URL+"/secret-path", "desk", []string{"drill.*"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := x.App.Feed.Record(ctx, tx, feed.Event{Kind: "drill.held", Object: "drill", ObjectID: "d1", Audience: []string{string(admin.Party)}, At: now.Now()})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		tried := func(n int64) {
+			t.Helper()
+			eventually(t, "an attempt", func() bool {
+				got, err := db.Value[int64](t.Context(), x.App.DB, `SELECT count(*) FROM delivery_attempts WHERE endpoint_id = $1`, e.ID)
+				return err == nil && got >= n
+			})
+		}
+		letters := func() []mailtest.Letter { return lettersTo(s, admin.Email) }
+		n := int64(1)
+		for tried(n); n < 5; tried(n) {
+			if len(letters()) > 0 {
+				t.Fatalf("told after %d failures", n)
+			}
+			now.Advance(time.Hour + 10*time.Minute)
+			n++
+		}
+		eventually(t, "the letter that it fails", func() bool { return len(letters()) == 1 })
+		for now.Now().Before(time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)) {
+			now.Advance(27 * time.Hour)
+			n++
+			tried(n)
+		}
+		eventually(t, "the letter that it is paused", func() bool { return len(letters()) == 2 })
+		for i, want := range []string{"fails: 127.0.0.1", "paused: 127.0.0.1"} {
+			subject, text := plain(t, letters()[i])
+			if admin.Lang == "id" {
+				want = strings.NewReplacer("fails", "gagal", "paused", "dijeda").Replace(want)
+			}
+			if !strings.Contains(subject, want) || strings.Contains(text, "secret-path") || !strings.Contains(text, "127.0.0.1") {
+				t.Errorf("letter %d: %s\n%s", i, subject, text)
+			}
+		}
+		for _, name := range []string{"other-platform", "analyst", "agency-admin", "second-officer"} {
+			if got := lettersTo(s, x.Cast(t, name).Email); len(got) > 0 {
+				t.Errorf("%s was told", name)
 			}
 		}
 	})

@@ -86,7 +86,7 @@ func workKenari(t *testing.T, x *exchangetest.Exchange) {
 	by := x.Cast(t, "platform").Actor
 	e, _, err := x.App.Outbox.AddEndpoint(t.Context(), by, s.URL+"/kenari", "kenari", []string{"notice.*"})
 	if err == nil {
-		err = x.App.Outbox.Test(t.Context(), by, e.ID)
+		_, err = x.App.Outbox.Test(t.Context(), by, e.ID)
 	}
 	if err != nil {
 		t.Fatal(err)

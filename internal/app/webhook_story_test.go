@@ -27,6 +27,7 @@ import (
 type message struct {
 	header http.Header
 	body   []byte
+	at     time.Time // when it had come whole
 	notes.Webhook
 }
 
@@ -37,12 +38,12 @@ type hook struct {
 }
 
 // newHook registers a receiver of some events by the API.
-func newHook(t *testing.T, platform *client, events ...string) *hook {
+func newHook(t testing.TB, platform *client, events ...string) *hook {
 	t.Helper()
 	h := &hook{came: make(chan message, 100)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		m := message{header: r.Header.Clone(), body: body}
+		m := message{header: r.Header.Clone(), body: body, at: time.Now()}
 		if err == nil {
 			err = json.Unmarshal(body, &m.Webhook)
 		}
@@ -63,7 +64,7 @@ func newHook(t *testing.T, platform *client, events ...string) *hook {
 }
 
 // wait returns the next message of a type.
-func (h *hook) wait(t *testing.T, kind string) message {
+func (h *hook) wait(t testing.TB, kind string) message {
 	t.Helper()
 	late := time.After(patience)
 	for {

@@ -4,9 +4,13 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/fault"
@@ -53,18 +57,49 @@ func post(ctx context.Context, client *http.Client, m outbox.Message) (int, erro
 	return resp.StatusCode, nil
 }
 
-// reason says in a word why there was no answer. The owner of the endpoint
-// reads it; it names no address of ours.
+// reason says in a word why there was no answer: one of outbox.Failures. The
+// owner of the endpoint reads it; it names no address of ours, and every
+// address where we do not go has one answer, so that nobody maps our inside.
 func reason(err error) string {
-	if e, ok := fault.As(err); ok {
-		return e.Code
+	if e, ok := fault.As(err); ok && e.Kind == fault.Invalid {
+		return outbox.AddressRefused
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "timeout"
+	var name *net.DNSError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return outbox.NameNotFound
+	case timedOut(err):
+		return outbox.TimedOut
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return outbox.ConnectionRefused
+	case untrusted(err):
+		return outbox.Certificate
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return outbox.NotTLS
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return outbox.BrokenOff
+	default:
+		return outbox.Unreachable
 	}
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return "timeout"
+}
+
+// timedOut looks through everything that err wraps: net/http's own errors say
+// that they are no timeout where a fault stands between.
+func timedOut(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() || errors.Is(err, context.DeadlineExceeded) { //nolint:errorlint // each error of the chain by itself
+			return true
+		}
 	}
-	return "unreachable"
+	return false
+}
+
+// untrusted reports whether the certificate was at fault.
+func untrusted(err error) bool {
+	var verify *tls.CertificateVerificationError
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verify) || errors.As(err, &host) || errors.As(err, &authority) || errors.As(err, &invalid)
 }

@@ -40,26 +40,41 @@ type Delivery struct {
 	DoneAt     time.Time
 	LastStatus int
 	LastError  string
+	AcceptedAt time.Time // the first time that the receiver took it; zero: never
 
-	party party.ID
-	mac   []byte // see deliveryMAC
+	party       party.ID
+	lane        lane
+	queuedAt    time.Time // since when it waits this time
+	triedBefore int       // attempts before that
+	mac         []byte    // see deliveryMAC
 }
+
+// A lane says which of an endpoint's messages go first.
+type lane int
+
+const (
+	testLane   lane = iota // tried once and at once, whatever became of others
+	newsLane               // what happens, in its order
+	replayLane             // what somebody asked for again; the news do not wait for it
+)
 
 // An Attempt is one try of a delivery.
 type Attempt struct {
 	N      int
 	At     time.Time
-	Status int
-	Error  string
+	Status int    // HTTP status; 0 without an answer
+	Error  string // one of Failures; "" with an answer
 	TookMS int
 }
 
-const deliveryColumns = `id, endpoint_id, seq, type, object, object_id, ref, state, attempts, next_at, created_at, done_at, COALESCE(last_status, 0), last_error, party_id, mac`
+const deliveryColumns = `id, endpoint_id, seq, type, object, object_id, ref, state, attempts, next_at, created_at, done_at, COALESCE(last_status, 0), last_error,
+	party_id, mac, lane, queued_at, tried_before, accepted_at`
 
 func scanDelivery(row db.Row) (Delivery, error) {
 	var d Delivery
 	err := row.Scan(&d.ID, &d.Endpoint, &d.Seq, &d.Type, &d.Object, &d.ObjectID, &d.Ref, &d.State, &d.Attempts,
-		db.Time(&d.NextAt), db.Time(&d.CreatedAt), db.Time(&d.DoneAt), &d.LastStatus, db.Text(&d.LastError), &d.party, &d.mac)
+		db.Time(&d.NextAt), db.Time(&d.CreatedAt), db.Time(&d.DoneAt), &d.LastStatus, db.Text(&d.LastError),
+		&d.party, &d.mac, &d.lane, db.Time(&d.queuedAt), &d.triedBefore, db.Time(&d.AcceptedAt))
 	return d, err
 }
 
@@ -122,7 +137,10 @@ func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry, of map[st
 func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Entry) error {
 	d := Delivery{
 		ID: db.NewID(), Endpoint: to.ID, Seq: e.Seq, Type: e.Kind, Object: e.Object, ObjectID: e.ObjectID, Ref: e.Ref,
-		CreatedAt: o.Clock.Now(), party: to.Party,
+		CreatedAt: o.Clock.Now(), party: to.Party, lane: newsLane,
+	}
+	if e.Kind == testEvent {
+		d.lane = testLane
 	}
 	body, err := notes.Canonical(notes.Webhook{
 		V: 1, ID: d.ID, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
@@ -132,9 +150,9 @@ func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Ent
 		return err
 	}
 	if _, err := tx.Exec(ctx, `
-		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10, $11) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
-		d.ID, d.Endpoint, d.party, d.Seq, d.Type, d.Object, d.ObjectID, d.Ref, body, db.Micros(d.CreatedAt), o.deliveryMAC(d, body)); err != nil {
+		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at, queued_at, lane, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10, $10, $11, $12) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
+		d.ID, d.Endpoint, d.party, d.Seq, d.Type, d.Object, d.ObjectID, d.Ref, body, db.Micros(d.CreatedAt), int(d.lane), o.deliveryMAC(d, body)); err != nil {
 		return err
 	}
 	tx.AfterCommit(o.due.Wake)

@@ -17,3 +17,6 @@ func (o *Outbox) Claim(ctx context.Context, endpoint string) (bool, error) {
 
 // RenewEvery sets how often a claim is renewed.
 func (o *Outbox) RenewEvery(d time.Duration) { o.renewEvery = d }
+
+// Wake has the sender look for what is due.
+func (o *Outbox) Wake() { o.due.Wake() }

@@ -49,15 +49,19 @@ type Endpoint struct {
 	Active       bool
 	CreatedAt    time.Time
 	LastOK       time.Time // zero: never
-	FailingSince time.Time // zero while healthy
+	FailingSince time.Time // since the first failure after the last success; zero while healthy
+	DownSince    time.Time // since when it does not answer, or only by failures of its own; zero while it answers
+	PausedAt     time.Time // zero unless paused: see Health
 	RetryAt      time.Time // zero while healthy
-	Waiting      int       // deliveries not yet made
+	Failures     int       // attempts in a row that failed
+	Waiting      int       // deliveries not yet made, counted to maxWaiting; set for its owner only
 
 	secretSealed, privateSealed     []byte
 	previousSecret, previousPrivate []byte
 	previousUntil                   time.Time
-	eventsText                      string // Events as they are stored
-	mac                             []byte // see endpointMAC
+	toldAt                          time.Time // when its people were told that it fails
+	eventsText                      string    // Events as they are stored
+	mac                             []byte    // see endpointMAC
 }
 
 // A Message is one delivery as its sender sees it.
@@ -105,7 +109,8 @@ type Deps struct {
 // An Outbox is safe for concurrent use.
 type Outbox struct {
 	Deps
-	due        feed.Signal
+	due        feed.Signal   // something may leave
+	made       feed.Signal   // an attempt was made
 	claimFor   time.Duration // ownClaim or sharedClaim
 	renewEvery time.Duration
 }
@@ -250,34 +255,42 @@ func (o *Outbox) RemoveEndpoint(ctx context.Context, by party.Actor, id string) 
 	})
 }
 
-// Test sends a "webhook.test" message to one endpoint, through the same queue
-// as everything else.
-func (o *Outbox) Test(ctx context.Context, by party.Actor, id string) error {
-	if err := auth.MayNow(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
-		return err
+// Endpoint returns an active endpoint of by's party, or a hidden fault.
+func (o *Outbox) Endpoint(ctx context.Context, by party.Actor, id string) (Endpoint, error) {
+	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
+		return Endpoint{}, err
 	}
-	now := o.Clock.Now()
-	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := o.ownGenuine(o.own(ctx, tx, by, id)); err != nil {
-			return err
-		}
-		_, err := o.Feed.Record(ctx, tx, feed.Event{
-			Kind: testEvent, Object: "webhook", ObjectID: id, Party: string(by.Party), Person: string(by.Person),
-			Audience: []string{string(by.Party)}, At: now,
-		})
-		return err
-	})
+	e, err := db.One(ctx, o.DB, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE id = $1 AND party_id = $2 AND active = TRUE`, id, by.Party)
+	if errors.Is(err, db.ErrAbsent) {
+		return e, fault.Hidden("webhook")
+	}
+	if err != nil {
+		return e, err
+	}
+	return e, o.countWaiting(ctx, &e)
 }
 
-// testEvent reaches only the endpoint it names.
-const testEvent = "webhook.test"
+// maxWaiting is how far messages that wait are counted: who sends and who gives
+// entries their place must not pay for another's backlog, nor a page for its own.
+const maxWaiting = 10_000
+
+// countWaiting says how many messages wait for e, maxWaiting for that or more.
+func (o *Outbox) countWaiting(ctx context.Context, e *Endpoint) error {
+	n, err := db.Value[int64](ctx, o.DB, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE endpoint_id = $1 AND state = 'waiting' LIMIT $2) w`, e.ID, maxWaiting)
+	e.Waiting = int(n)
+	return err
+}
 
 // Endpoints returns the active endpoints of by's party, oldest first.
 func (o *Outbox) Endpoints(ctx context.Context, by party.Actor) ([]Endpoint, error) {
 	if err := auth.May(by, auth.PartyAdmin, auth.Object{What: "webhook", Owner: by.Party}); err != nil {
 		return nil, err
 	}
-	return db.All(ctx, o.DB, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE party_id = $1 AND active = TRUE ORDER BY created_at, id`, by.Party)
+	all, err := db.All(ctx, o.DB, scanEndpoint, `SELECT `+endpointColumns+` FROM endpoints e WHERE party_id = $1 AND active = TRUE ORDER BY created_at, id`, by.Party)
+	for i := range all {
+		err = errors.Join(err, o.countWaiting(ctx, &all[i]))
+	}
+	return all, err
 }
 
 // own returns an active endpoint of by's party under a row lock, or a hidden
@@ -299,15 +312,15 @@ func (o *Outbox) record(ctx context.Context, tx *db.Tx, by party.Actor, kind, id
 }
 
 const endpointColumns = `e.id, e.party_id, e.url, e.label, e.events, e.public, e.active, e.created_at, e.last_ok_at, e.failing_since, e.retry_at,
-	e.secret_sealed, e.private_sealed, e.previous_secret_sealed, e.previous_private_sealed, e.previous_until, e.mac,
-	(SELECT count(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting')`
+	e.failures, e.down_since, e.told_at, e.paused_at,
+	e.secret_sealed, e.private_sealed, e.previous_secret_sealed, e.previous_private_sealed, e.previous_until, e.mac`
 
 func scanEndpoint(row db.Row) (Endpoint, error) {
 	var e Endpoint
 	var public []byte
 	err := row.Scan(&e.ID, &e.Party, &e.URL, &e.Label, &e.eventsText, &public, &e.Active, db.Time(&e.CreatedAt), db.Time(&e.LastOK),
-		db.Time(&e.FailingSince), db.Time(&e.RetryAt), &e.secretSealed, &e.privateSealed, &e.previousSecret, &e.previousPrivate,
-		db.Time(&e.previousUntil), &e.mac, &e.Waiting)
+		db.Time(&e.FailingSince), db.Time(&e.RetryAt), &e.Failures, db.Time(&e.DownSince), db.Time(&e.toldAt), db.Time(&e.PausedAt), &e.secretSealed, &e.privateSealed, &e.previousSecret, &e.previousPrivate,
+		db.Time(&e.previousUntil), &e.mac)
 	e.Public = public
 	if err == nil && json.Unmarshal([]byte(e.eventsText), &e.Events) != nil {
 		e.Events = nil // altered: nothing goes to it, and the others' messages do not wait for it

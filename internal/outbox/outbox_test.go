@@ -94,6 +94,14 @@ type exchange struct {
 func start(t *testing.T, d *db.DB) *exchange {
 	t.Helper()
 	c := clock.NewManual(time.Date(2026, 11, 19, 7, 0, 0, 0, time.UTC))
+	x := startAt(t, d, c)
+	x.clock = c
+	return x
+}
+
+// startAt is start by any clock.
+func startAt(t *testing.T, d *db.DB, c clock.Clock) *exchange {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	dir := t.TempDir()
 	v, err := vault.Open(vault.Config{Dir: filepath.Join(dir, "vault"), KeyFile: filepath.Join(dir, "key")})
@@ -106,7 +114,7 @@ func start(t *testing.T, d *db.DB) *exchange {
 		t.Fatal(err)
 	}
 	f := feed.New(d, c, log)
-	x := &exchange{db: d, feed: f, clock: c}
+	x := &exchange{db: d, feed: f}
 	x.box = outbox.New(outbox.Deps{DB: d, Feed: f, Clock: c, Vault: v, Log: log, Send: deliver.Webhook(client.HTTP()), BaseURL: "https://exchange.example", AllowHTTP: true})
 	f.Subscribe(x.box.Subscription())
 	x.admin = x.platform(t, "ruangsuara")
@@ -126,7 +134,7 @@ func (x *exchange) platform(t *testing.T, code string) party.Actor {
 	t.Helper()
 	var p party.Party
 	if err := x.db.Write(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		p, err = party.Add(ctx, tx, party.Party{Code: code, Kind: party.Platform, Name: code, Zone: "Asia/Jakarta"}, x.clock.Now())
+		p, err = party.Add(ctx, tx, party.Party{Code: code, Kind: party.Platform, Name: code, Zone: "Asia/Jakarta"}, x.box.Clock.Now())
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -350,7 +358,8 @@ func TestNobodyReachesAnotherPartysEndpoint(t *testing.T) {
 	other := x.platform(t, "kabarkita")
 	for name, err := range map[string]error{
 		"remove": x.box.RemoveEndpoint(t.Context(), other, e.ID),
-		"test":   x.box.Test(t.Context(), other, e.ID),
+		"test":   func() error { _, err := x.box.Test(t.Context(), other, e.ID); return err }(),
+		"resume": x.box.Resume(t.Context(), other, e.ID),
 		"rotate": func() error { _, _, err := x.box.Rotate(t.Context(), other, e.ID); return err }(),
 	} {
 		if fault.Of(err) != fault.NotFound {
@@ -498,7 +507,7 @@ func TestATestMessageReachesOnlyItsEndpoint(t *testing.T) {
 	one, two := newReceiver(t), newReceiver(t)
 	e, _ := x.endpoint(t, one.URL, "notice.sent")
 	x.endpoint(t, two.URL)
-	if err := x.box.Test(t.Context(), x.admin, e.ID); err != nil {
+	if _, err := x.box.Test(t.Context(), x.admin, e.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := x.feed.Drain(t.Context()); err != nil {

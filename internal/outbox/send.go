@@ -114,8 +114,10 @@ func (f *inFlight) give(id string) {
 func (o *Outbox) dueEndpoints(ctx context.Context) ([]string, error) {
 	return db.All(ctx, o.DB, db.Scalar[string], `
 		SELECT e.id FROM endpoints e
-		WHERE e.active = TRUE AND (e.retry_at IS NULL OR e.retry_at <= $1)
-			AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting' AND d.next_at <= $1)
+		WHERE e.active = TRUE AND (
+			e.paused_at IS NULL AND (e.retry_at IS NULL OR e.retry_at <= $1)
+				AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting' AND d.next_at <= $1)
+			OR EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting' AND d.lane = 0 AND d.next_at <= $1))
 		ORDER BY e.last_ok_at NULLS FIRST, e.id LIMIT $2`, db.Micros(o.Clock.Now()), 2*maxSenders)
 }
 
@@ -147,10 +149,10 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 			// We broke it off: no fault of the endpoint's.
 			return o.putBack(context.WithoutCancel(ctx), c.Delivery, now)
 		}
-		if err := o.finish(context.WithoutCancel(ctx), c.Delivery, now, result); err != nil {
+		if err := o.finish(context.WithoutCancel(ctx), c, now, result); err != nil {
 			return err
 		}
-		if result.Down() {
+		if result.Down() && c.lane != testLane {
 			return nil
 		}
 	}
@@ -175,16 +177,19 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*cl
 	err := o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		c = nil
 		e, err := db.One(ctx, tx, scanEndpoint, `
-			SELECT `+endpointColumns+` FROM endpoints e
-			WHERE id = $1 AND active = TRUE AND (retry_at IS NULL OR retry_at <= $2) FOR UPDATE SKIP LOCKED`, endpoint, db.Micros(now))
+			SELECT `+endpointColumns+` FROM endpoints e WHERE id = $1 AND active = TRUE FOR UPDATE SKIP LOCKED`, endpoint)
 		if errors.Is(err, db.ErrAbsent) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		d, body, err := readDelivery(ctx, tx, `endpoint_id = $1 AND state = 'waiting' AND next_at <= $2 ORDER BY seq LIMIT 1 FOR UPDATE`,
-			endpoint, db.Micros(now))
+		to := replayLane
+		if !e.PausedAt.IsZero() || e.RetryAt.After(now) {
+			to = testLane
+		}
+		d, body, err := readDelivery(ctx, tx, `endpoint_id = $1 AND state = 'waiting' AND next_at <= $2 AND lane <= $3 ORDER BY lane, seq LIMIT 1 FOR UPDATE`,
+			endpoint, db.Micros(now), int(to))
 		if errors.Is(err, db.ErrAbsent) {
 			return nil
 		}
@@ -253,51 +258,53 @@ func (o *Outbox) putBack(ctx context.Context, d Delivery, now time.Time) error {
 // finish records an attempt and what follows from it, in one transaction. The
 // feed learns of the first acceptance and of giving up, so that a notice's
 // proof of delivery is on record.
-func (o *Outbox) finish(ctx context.Context, d Delivery, at time.Time, r Result) error {
-	now := o.Clock.Now()
+func (o *Outbox) finish(ctx context.Context, c *claim, at time.Time, r Result) error {
+	now, d := o.Clock.Now(), c.Delivery
 	return o.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO delivery_attempts (delivery_id, n, at, status, error, took_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-			d.ID, d.Attempts, db.Micros(at), r.Status, r.Error, r.Took.Milliseconds()); err != nil {
+			INSERT INTO delivery_attempts (delivery_id, n, at, status, error, took_ms, endpoint_id) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			d.ID, d.Attempts, db.Micros(at), r.Status, r.Error, r.Took.Milliseconds(), d.Endpoint); err != nil {
 			return err
 		}
+		tx.AfterCommit(o.made.Wake)
 		if r.OK() {
-			return o.accepted(ctx, tx, d, r, now)
+			return o.accepted(ctx, tx, c, r, now)
 		}
-		return o.failed(ctx, tx, d, r, now)
+		return o.failed(ctx, tx, c, r, now)
 	})
 }
 
-func (o *Outbox) accepted(ctx context.Context, tx *db.Tx, d Delivery, r Result, now time.Time) error {
-	if _, err := tx.Exec(ctx, `UPDATE endpoints SET last_ok_at = $2, failing_since = NULL, retry_at = NULL WHERE id = $1`, d.Endpoint, db.Micros(now)); err != nil {
+func (o *Outbox) accepted(ctx context.Context, tx *db.Tx, c *claim, r Result, now time.Time) error {
+	if err := o.fares(ctx, tx, c.to, now); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'accepted', done_at = $2, last_status = $3, last_error = NULL WHERE id = $1 AND state = 'waiting'`,
-		d.ID, db.Micros(now), r.Status)
-	if err != nil || n == 0 {
+	d := c.Delivery
+	n, err := tx.Exec(ctx, `
+		UPDATE deliveries SET state = 'accepted', done_at = $2, accepted_at = COALESCE(accepted_at, $2), last_status = $3, last_error = NULL
+		WHERE id = $1 AND state = 'waiting'`, d.ID, db.Micros(now), r.Status)
+	if err != nil || n == 0 || !d.AcceptedAt.IsZero() { // what was asked for again is no news
 		return err
 	}
 	return o.news(ctx, tx, d, "delivery.accepted", now)
 }
 
-func (o *Outbox) failed(ctx context.Context, tx *db.Tx, d Delivery, r Result, now time.Time) error {
-	wait, again := backoff(d.Attempts, now.Sub(d.CreatedAt), rand.Float64()) //nolint:gosec // spreads load, guards nothing
-	if !again {
+func (o *Outbox) failed(ctx context.Context, tx *db.Tx, c *claim, r Result, now time.Time) error {
+	d := c.Delivery
+	wait, again := backoff(d.Attempts-d.triedBefore, now.Sub(d.queuedAt), rand.Float64()) //nolint:gosec // spreads load, guards nothing
+	if !again || d.lane == testLane {
 		n, err := tx.Exec(ctx, `UPDATE deliveries SET state = 'given-up', done_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
 			d.ID, db.Micros(now), r.Status, r.Error)
-		if err != nil || n == 0 {
+		if err != nil || n == 0 || d.lane == testLane || !d.AcceptedAt.IsZero() {
 			return err
 		}
 		return o.news(ctx, tx, d, "delivery.given-up", now)
 	}
 	n, err := tx.Exec(ctx, `UPDATE deliveries SET next_at = $2, last_status = $3, last_error = $4 WHERE id = $1 AND state = 'waiting'`,
 		d.ID, db.Micros(now.Add(wait)), r.Status, r.Error)
-	if err != nil || n == 0 || !r.Down() {
+	if err != nil || n == 0 {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE endpoints SET failing_since = COALESCE(failing_since, $2), retry_at = $3 WHERE id = $1`,
-		d.Endpoint, db.Micros(now), db.Micros(now.Add(wait)))
-	return err
+	return o.ails(ctx, tx, c.to, r, now, wait)
 }
 
 // news tells later rooms about a delivery. It has no audience: it is not sent

@@ -104,6 +104,12 @@ func (s *show) choose(t *testing.T, a *app.App) {
 			order = n
 		}
 	}
+	bima := s.cast.Actor("bima")
+	bima.Touched = true
+	hook, _, err := a.Outbox.AddEndpoint(t.Context(), bima, "https://hooks.tangkal.example/in", "case system", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	id := string(order.ID)
 	s.looks = []look{
 		{"home", "", "/"},
@@ -126,6 +132,7 @@ func (s *show) choose(t *testing.T, a *app.App) {
 		{"inbox-notice", "mika", "/inbox/" + id},
 		{"inbox-file", "mika", "/inbox/answers"},
 		{"organisation", "bima", "/organisation"},
+		{"webhook", "bima", "/organisation/webhooks/" + hook.ID},
 		{"record", "bima", "/organisation/record"},
 		{"duty", "bima", "/organisation/duty"},
 		{"policy", "bima", "/policy/id"},

@@ -22,6 +22,7 @@ import (
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/mail"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
 )
 
@@ -33,6 +34,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Auth     *auth.Auth
 	Mail     *mail.Mail
+	Outbox   *outbox.Outbox
 	Cases    *casework.Room
 	Notice   *notice.Room
 	Heed     time.Duration // how long a called person has to look when somebody will be hurt soon; 0: UsualHeed
@@ -148,6 +150,7 @@ func (t *Teller) Subscriptions() []feed.Subscription {
 		{Name: "mail-settled", Kinds: []string{"notice.received", "notice.withdrawn", "notice.closed"}, Do: t.reached},
 		{Name: "mail-urgent", Kinds: []string{"notice.proposed", "notice.approved", "notice.sent", "notice.overdue", "mail.returned", "mail.given-up"}, Do: t.urgent},
 		{Name: "mail-recovery", Kinds: recoverySteps, Do: t.recovery},
+		{Name: "mail-webhooks", Kinds: []string{outbox.EventFailing, outbox.EventPaused}, Do: t.webhook},
 		{Name: "urgent-calls", Kinds: []string{casework.EventUrgent}, Do: t.raised},
 	}
 }

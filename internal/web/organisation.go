@@ -32,7 +32,9 @@ func (s *Server) adminRoutes() []Route {
 		{"POST /organisation/keys", auth.PartyAdmin, s.addAPIKey},
 		{"POST /organisation/keys/{id}/revoke", auth.PartyAdmin, s.revokeAPIKey},
 		{"POST /organisation/webhooks", auth.PartyAdmin, s.addWebhook},
+		{"GET /organisation/webhooks/{id}", auth.PartyAdmin, s.webhook},
 		{"POST /organisation/webhooks/{id}/test", auth.PartyAdmin, s.testWebhook},
+		{"POST /organisation/webhooks/{id}/resume", auth.PartyAdmin, s.resumeWebhook},
 		{"POST /organisation/webhooks/{id}/rotate", auth.PartyAdmin, s.rotateWebhook},
 		{"POST /organisation/webhooks/{id}/remove", auth.PartyAdmin, s.removeWebhook},
 		{"GET /organisation/record", auth.PartyAdmin, s.record},
@@ -54,7 +56,6 @@ type OrganisationPage struct {
 	Invited    []InviteRow
 	APIKeys    []APIKeyRow
 	Hooks      []HookRow
-	Log        *HookLog
 	Secret     *SecretBox
 	Roles      []components.Choice
 	Kinds      []Option
@@ -89,23 +90,9 @@ type APIKeyRow struct {
 // A HookRow is one webhook endpoint with its health.
 type HookRow struct {
 	ID, URL, Label, Events, Public, Waiting string
-	Health                                  string // ok, failing, new
+	Health                                  string // ok, failing, paused, new
 	Word                                    string
-	Chosen                                  bool
 	Ticks                                   []string // the last deliveries, oldest first: ok, wait, bad
-}
-
-// A HookLog is what was sent to one endpoint.
-type HookLog struct {
-	Host string
-	ID   string
-	Rows []AttemptRow
-}
-
-// An AttemptRow is one delivery.
-type AttemptRow struct {
-	At, Type, Ref, Answer, Tries, Next string
-	OK                                 bool
 }
 
 // A SecretBox shows a secret, once.
@@ -116,7 +103,7 @@ func (pg OrganisationPage) value(name string) string { return pg.Was.Get(name) }
 
 func (pg OrganisationPage) wrong(field string) string { return fieldError(pg.Errors, field) }
 
-// organisation: GET /organisation?webhook=ID
+// organisation: GET /organisation
 func (s *Server) organisation(w http.ResponseWriter, r *http.Request) error {
 	return s.showOrganisation(w, r, http.StatusOK, func(*OrganisationPage) {})
 }
@@ -146,7 +133,7 @@ func (s *Server) showOrganisation(w http.ResponseWriter, r *http.Request, status
 		return err
 	}
 	if pg.Admin {
-		if err := s.fillMachines(ctx, r, &pg, actor); err != nil {
+		if err := s.fillMachines(ctx, &pg, actor); err != nil {
 			return err
 		}
 	}
@@ -227,7 +214,7 @@ func roleChoices(p *i18n.Printer, has []party.Role) []components.Choice {
 	return out
 }
 
-func (s *Server) fillMachines(ctx context.Context, r *http.Request, pg *OrganisationPage, actor party.Actor) error {
+func (s *Server) fillMachines(ctx context.Context, pg *OrganisationPage, actor party.Actor) error {
 	invited, err := s.Auth.Invitations(ctx, actor)
 	if err != nil {
 		return err
@@ -248,16 +235,13 @@ func (s *Server) fillMachines(ctx context.Context, r *http.Request, pg *Organisa
 	if err != nil {
 		return err
 	}
-	chosen := r.URL.Query().Get("webhook")
-	for i, h := range hooks {
+	for _, h := range hooks {
 		last, err := s.Outbox.Deliveries(ctx, actor, h.ID, 0, 24)
 		if err != nil {
 			return err
 		}
-		row := hookRow(pg, h, last)
-		if row.Chosen = h.ID == chosen || chosen == "" && i == 0; row.Chosen {
-			pg.Log = hookLog(pg, h, last)
-		}
+		row := hookRow(pg.ConsolePage, h)
+		row.Ticks = ticksOf(last)
 		pg.Hooks = append(pg.Hooks, row)
 	}
 	return nil
@@ -283,8 +267,8 @@ func apiKeyRow(pg *OrganisationPage, k auth.APIKey) APIKeyRow {
 	return row
 }
 
-func hookRow(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) HookRow {
-	p := pg.P
+func hookRow(c components.ConsolePage, h outbox.Endpoint) HookRow {
+	p := c.P
 	row := HookRow{
 		ID: h.ID, URL: canonical.Defang(h.URL), Label: h.Label, Events: strings.Join(h.Events, "  "),
 		Public: notes.FormatHookPublic(h.Public), Waiting: p.N("admin.hook.waiting", h.Waiting), Health: "ok", Word: p.T("admin.hook.ok"),
@@ -292,12 +276,21 @@ func hookRow(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) Ho
 	if row.Events == "" {
 		row.Events = p.T("admin.hook.all-events")
 	}
-	switch {
-	case !h.FailingSince.IsZero():
-		row.Health, row.Word = "failing", p.T("admin.hook.failing", "Since", p.Span(pg.Now.Sub(h.FailingSince)))
-	case h.LastOK.IsZero():
+	switch h.Health() {
+	case outbox.Paused:
+		row.Health, row.Word = "paused", p.T("admin.hook.paused")
+	case outbox.Failing:
+		row.Health, row.Word = "failing", p.T("admin.hook.failing", "Since", p.Span(c.Now.Sub(h.FailingSince)))
+	case outbox.Untried:
 		row.Health, row.Word = "new", p.T("admin.hook.new")
+	case outbox.Well:
 	}
+	return row
+}
+
+// ticksOf draws the last deliveries, which come newest first.
+func ticksOf(last []outbox.Delivery) []string {
+	var ticks []string
 	for _, d := range slices.Backward(last) {
 		tick := "wait"
 		switch {
@@ -306,43 +299,9 @@ func hookRow(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) Ho
 		case d.State == outbox.GivenUp, d.Attempts > 0:
 			tick = "bad"
 		}
-		row.Ticks = append(row.Ticks, tick)
+		ticks = append(ticks, tick)
 	}
-	return row
-}
-
-func hookLog(pg *OrganisationPage, h outbox.Endpoint, last []outbox.Delivery) *HookLog {
-	p := pg.P
-	l := &HookLog{Host: h.Label, ID: h.ID}
-	if u, err := url.Parse(h.URL); err == nil {
-		l.Host = canonical.Defang(u.Host)
-	}
-	for _, d := range last {
-		row := AttemptRow{At: p.When(d.CreatedAt, pg.Now, pg.Zone), Type: d.Type, Ref: d.Ref, Tries: p.Number(int64(d.Attempts)), OK: d.State == outbox.Accepted}
-		switch {
-		case d.State == outbox.Accepted:
-			row.Answer, row.Next = p.Number(int64(d.LastStatus)), p.T("admin.hook.delivered")
-		case d.State == outbox.GivenUp:
-			row.Answer, row.Next = answerOf(p, d), p.T("admin.hook.gave-up")
-		case d.Attempts == 0:
-			row.Answer, row.Next = "–", p.T("admin.hook.soon")
-		default:
-			row.Answer, row.Next = answerOf(p, d), p.T("admin.hook.again", "At", p.When(d.NextAt, pg.Now, pg.Zone))
-		}
-		l.Rows = append(l.Rows, row)
-	}
-	return l
-}
-
-// answerOf says what the endpoint answered, or why there was no answer.
-func answerOf(p *i18n.Printer, d outbox.Delivery) string {
-	if d.LastStatus > 0 {
-		return p.Number(int64(d.LastStatus))
-	}
-	if d.LastError == "timeout" || d.LastError == "unreachable" || d.LastError == outbox.Altered {
-		return p.T("admin.hook." + d.LastError)
-	}
-	return p.T("admin.hook.refused")
+	return ticks
 }
 
 // again shows the page with what was wrong with a form, or fails.
@@ -507,44 +466,6 @@ func (s *Server) addAPIKey(w http.ResponseWriter, r *http.Request) error {
 // revokeAPIKey: POST /organisation/keys/{id}/revoke
 func (s *Server) revokeAPIKey(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Auth.RevokeAPIKey(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
-		return err
-	}
-	return seeOther(w, r, "/organisation")
-}
-
-// addWebhook: POST /organisation/webhooks url, label, events
-func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(w, r); err != nil {
-		return err
-	}
-	f := r.PostForm
-	_, secret, err := s.Outbox.AddEndpoint(r.Context(), actorOf(r.Context()), f.Get("url"), f.Get("label"), strings.Fields(f.Get("events")))
-	if err != nil {
-		return s.again(w, r, "webhook", err, map[string]string{"/url": "hook-url", "/label": "hook-label", "/events": "hook-events"})
-	}
-	return s.once(w, r, "webhook", secret)
-}
-
-// testWebhook: POST /organisation/webhooks/{id}/test
-func (s *Server) testWebhook(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Outbox.Test(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
-		return err
-	}
-	return seeOther(w, r, "/organisation?webhook="+url.QueryEscape(r.PathValue("id")))
-}
-
-// rotateWebhook: POST /organisation/webhooks/{id}/rotate
-func (s *Server) rotateWebhook(w http.ResponseWriter, r *http.Request) error {
-	_, secret, err := s.Outbox.Rotate(r.Context(), actorOf(r.Context()), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return s.once(w, r, "webhook", secret)
-}
-
-// removeWebhook: POST /organisation/webhooks/{id}/remove
-func (s *Server) removeWebhook(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Outbox.RemoveEndpoint(r.Context(), actorOf(r.Context()), r.PathValue("id")); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/organisation")
