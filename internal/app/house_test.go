@@ -368,6 +368,12 @@ const patience = 30 * time.Second
 // eventually asks again and again until what is awaited is true.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
+	within(t, patience, what, is)
+}
+
+// within is eventually for what takes its time.
+func within(t testing.TB, patience time.Duration, what string, is func() bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)

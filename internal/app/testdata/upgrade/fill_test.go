@@ -59,6 +59,13 @@ func TestUpgradeFill(t *testing.T) {
 	answered.platform.must(t, "POST", "/notices/"+answered.id+"/answers", map[string]any{"rows": []any{row}}, nil)
 	counts(t, x, "SELECT count(*) FROM deliveries WHERE state = 'waiting'", "every message to arrive", func(n int64) bool { return n == 0 })
 
+	proposed := inIndonesia(t, x)
+	proposed.report(t, 3)
+	proposed.draft(t)
+	proposed.analyst.sign(t, "propose", proposed.id)
+	reported := inIndonesia(t, x)
+	reported.report(t, 4)
+
 	res, err := http.Post(w.Hook+"/refuse", "", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +74,6 @@ func TestUpgradeFill(t *testing.T) {
 	refused := inIndonesia(t, x).told(t, 2)
 	refused.sent(t)
 	counts(t, x, "SELECT count(*) FROM deliveries WHERE state = 'waiting' AND attempts > 0", "a message to be refused", func(n int64) bool { return n > 0 })
-
-	proposed := inIndonesia(t, x)
-	proposed.report(t, 3)
-	proposed.draft(t)
-	proposed.analyst.sign(t, "propose", proposed.id)
-	reported := inIndonesia(t, x)
-	reported.report(t, 4)
 	counts(t, x, "SELECT count(*) FROM feed_pending", "the record to be whole", func(n int64) bool { return n == 0 })
 
 	stories := map[string]any{}
