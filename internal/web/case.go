@@ -67,6 +67,7 @@ type CasePane struct {
 	More      []CaseAction // behind its menu
 	Dialogs   CaseDialogs
 	Media     MediaView
+	Reviews   bool // the time that somebody spends here counts towards a break
 	Locations []LocationLine
 	Reports   ReportsPanel
 	Captures  CapturesPanel
@@ -163,6 +164,7 @@ func (s *Server) casePane(r *http.Request, page components.Page, v casework.View
 	}
 	pane.Captures = s.capturesPanel(page, by, v, can)
 	pane.Media = s.mediaView(r, by, v, pane.Reports.files)
+	pane.Reviews = auth.Seat(by, auth.CaseEvidence)
 	pane.Tabs = []components.Tab{
 		{Label: p.T("triage.panel.reports"), Count: p.Number(int64(c.ReportCount)), Panel: "panel-reports", Active: true},
 		{Label: p.T("triage.panel.evidence"), Count: p.Number(int64(len(v.Captures))), Panel: "panel-evidence"},

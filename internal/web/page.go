@@ -70,7 +70,11 @@ func (s *Server) consoleWith(r *http.Request, w waits, active, title string, cru
 		if err != nil {
 			return components.ConsolePage{}, err
 		}
-		c.Exposure = &components.Exposure{Seen: e.Visible, Limit: e.Limit, BreakIn: e.BreakIn}
+		seen := dose(e)
+		c.Exposure = &seen
+	}
+	if auth.Seat(actor, auth.CaseRead) {
+		c.BreakURL = "/break"
 	}
 	if auth.Seat(actor, auth.NoticeRead) {
 		c.Find = "/find"
@@ -79,6 +83,11 @@ func (s *Server) consoleWith(r *http.Request, w waits, active, title string, cru
 		c.KeysURL = "/profile/keys"
 	}
 	return c, nil
+}
+
+// dose is a person's own exposure of today, as the rail shows it.
+func dose(e casework.Exposure) components.Exposure {
+	return components.Exposure{Seen: e.Visible, Limit: e.Limit, BreakIn: e.BreakIn, BreakURL: "/break"}
 }
 
 // signs reports whether the actor's roles ever sign anything.
@@ -139,6 +148,9 @@ type place struct {
 	topic           string
 }
 
+// goKeys lead to a place after G (ui/principles.md 7).
+var goKeys = map[string]string{"waiting": "W", "triage": "T", "approvals": "A", "orders": "O", "inbox": "I", "history": "O"}
+
 // rail lists where the actor can go; a page that their seat does not open is
 // not shown.
 func (s *Server) rail(p *i18n.Printer, actor party.Actor, active string, w waits) []components.NavGroup {
@@ -171,7 +183,7 @@ func items(p *i18n.Printer, actor party.Actor, active string, w waits, places []
 		if !auth.Seat(actor, pl.act) {
 			continue
 		}
-		item := components.NavItem{Icon: pl.icon, Label: p.T("web.nav." + pl.key), Href: pl.href, Active: pl.key == active, Topic: pl.topic}
+		item := components.NavItem{Icon: pl.icon, Label: p.T("web.nav." + pl.key), Href: pl.href, Active: pl.key == active, Topic: pl.topic, Key: goKeys[pl.key]}
 		if pl.count != nil {
 			if n := pl.count(w); n > 0 {
 				item.Count, item.Hot = upToMany(p, n), pl.hot

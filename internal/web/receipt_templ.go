@@ -43,7 +43,7 @@ func receiptView(pg ReceiptPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"mx-auto max-w-[640px] px-4 pb-14 pt-4\"><section class=\"mt-2 rounded-xl bg-green-solid px-5 py-7 text-center text-white\" aria-labelledby=\"done\" tabindex=\"-1\" data-focus><span class=\"mx-auto grid size-12 place-items-center rounded-full bg-white/15\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"mx-auto max-w-[640px] px-4 pb-14 pt-4\"><section data-draft-sent=\"report\" class=\"mt-2 rounded-xl bg-green-solid px-5 py-7 text-center text-white\" aria-labelledby=\"done\" tabindex=\"-1\" data-focus><span class=\"mx-auto grid size-12 place-items-center rounded-full bg-white/15\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

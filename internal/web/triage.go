@@ -63,7 +63,8 @@ type QueuePane struct {
 	HandOvers string // how many hand-overs wait, "" for none
 	Mine      string // how many cases the person holds
 	CanWork   bool
-	Light     bool // heavy cases are mixed with light ones
+	Light     bool             // heavy cases are mixed with light ones
+	Dose      *components.Note // the day's measure is reached; nil while it is not
 }
 
 // A QueueRow is a case in the list. It shows no content.
@@ -218,6 +219,9 @@ func (s *Server) triagePage(r *http.Request, id casework.ID) (TriagePage, error)
 	}
 	pg.Queue = s.queuePane(by, pg.Page, f, rows, next, names, waiting.cases)
 	pg.Queue.Light = light
+	if pg.Exposure != nil && pg.Exposure.Seen >= pg.Exposure.Limit {
+		pg.Queue.Dose = &components.Note{Tone: components.ToneAmber, Icon: "coffee", Strong: p.T("ui.exposure.full"), Text: p.T("triage.dose")}
+	}
 	for i := range pg.Queue.Rows {
 		pg.Queue.Rows[i].Current = pg.Queue.Rows[i].ID == string(id)
 	}
@@ -239,8 +243,8 @@ func triageCommands(p *i18n.Printer) []components.CommandGroup {
 		line("lock", "take", "T", `[data-key="T"]`),
 		line("users", "opinion", "S", `[data-key="S"]`),
 		line("user-plus", "assign", "A", `[data-key="A"]`),
+		line("archive", "close", "X", `[data-key="X"]`),
 		line("skip-forward", "skip", "E", `[data-key="E"]`),
-		line("coffee", "break", "B", `[data-key="B"]`),
 	}}}
 }
 

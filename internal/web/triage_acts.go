@@ -103,18 +103,19 @@ func (s *Server) undoClose(w http.ResponseWriter, r *http.Request) error {
 	return seeOther(w, r, "/triage?said="+said)
 }
 
-// exposed: POST /exposure {seconds} counts how long media were visible. It
-// answers nothing: the figure is the person's own.
+// exposed: POST /exposure {seconds} counts how long media were visible, 0 while
+// somebody only reviews. It answers with the box of the rail: the figure is the
+// person's own.
 func (s *Server) exposed(w http.ResponseWriter, r *http.Request) error {
 	seconds, err := strconv.Atoi(r.PostFormValue("seconds"))
 	if err != nil {
 		return fault.New(fault.Invalid, "triage.form").Because(err)
 	}
-	if _, err := s.Casework.AddExposure(r.Context(), actorOf(r.Context()), seconds); err != nil {
+	e, err := s.Casework.AddExposure(r.Context(), actorOf(r.Context()), seconds)
+	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return s.render(w, r, http.StatusOK, components.ExposureView(i18n.For(langOf(r)), dose(e)))
 }
 
 // takeBreak: POST /break.

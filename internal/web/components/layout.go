@@ -60,18 +60,26 @@ func (c ConsolePage) paletteGroups() []CommandGroup {
 	to.Title = c.P.T("ui.palette.goto")
 	for _, g := range c.Nav {
 		for _, n := range g.Items {
-			to.Items = append(to.Items, Command{Icon: n.Icon, Label: n.Label, Href: n.Href})
+			cmd := Command{Icon: n.Icon, Label: n.Label, Href: n.Href}
+			if n.Key != "" {
+				cmd.Keys = []string{"G", n.Key}
+			}
+			to.Items = append(to.Items, cmd)
 		}
 	}
 	other := i18n.EN
 	if c.P.Lang() == i18n.EN {
 		other = i18n.ID
 	}
-	return append(groups, to, CommandGroup{Title: c.P.T("ui.palette.system"), Items: []Command{
+	var system []Command
+	if c.BreakURL != "" {
+		system = append(system, Command{Icon: "coffee", Label: c.P.T("ui.break"), Keys: []string{"B"}, Click: `#go [data-key="B"]`})
+	}
+	return append(groups, to, CommandGroup{Title: c.P.T("ui.palette.system"), Items: append(system, []Command{
 		{Icon: "languages", Label: i18n.For(other).T("ui.palette.language"), Click: `.lang a[lang="` + string(other) + `"]`},
 		{Icon: "sun-moon", Label: c.P.T("ui.theme"), Click: "[data-theme-toggle]"},
 		{Icon: "keyboard", Label: c.P.T("ui.keys"), Keys: []string{"?"}, Click: `[data-open="keys"]`},
-	}})
+	}...)})
 }
 
 // script is the page's module.

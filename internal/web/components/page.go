@@ -123,6 +123,7 @@ type ConsolePage struct {
 	Commands []CommandGroup // what the palette offers besides the navigation
 	Find     string         // address that answers ?q= with the item of that number; "" for none
 	KeysOff  bool           // the person switched single-key shortcuts off (WCAG 2.2, 2.1.4)
+	BreakURL string         // where a POST begins a break; "" for who sees no evidence
 	Events   string         // address of the event stream; "" for a page that does not live
 	KeysURL  string         // where the browser's key is enrolled; "" if the person may not sign
 	Demo     bool           // a browser without a key makes one as it is first asked to sign
@@ -167,6 +168,7 @@ type NavItem struct {
 	Live   bool   // something runs right now
 	Active bool
 	Topic  string // event type prefix that raises the count while the page stays open
+	Key    string // the second key after G that goes there; "" for none
 }
 
 // A Crumb is one step of the breadcrumb.
@@ -176,6 +178,20 @@ type Crumb struct{ Label, Href string }
 type Exposure struct {
 	Seen, Limit time.Duration
 	BreakIn     time.Duration // 0: a break is due
+	BreakURL    string        // where a POST begins one
+}
+
+// due is what the reviewer is to be told: "full" once the day's measure is
+// reached, "break" while one is due, else "".
+func (e Exposure) due() string {
+	switch {
+	case e.Limit > 0 && e.Seen >= e.Limit:
+		return "full"
+	case e.BreakIn <= 0:
+		return "break"
+	default:
+		return ""
+	}
 }
 
 // An Alert is a strip over the page, as for a running crisis.
@@ -210,43 +226,69 @@ func (p Page) themeName() string {
 	return string(p.Theme)
 }
 
-// keyHelp lists every shortcut of the console, for the dialog behind "?".
-func keyHelp(p *i18n.Printer) []shortcut {
-	lines := []struct{ keys, word string }{
-		{"Ctrl K", "palette"},
-		{"?", "help"},
-		{"J K", "move"},
-		{"Enter", "open"},
-		{"Esc", "back"},
-		{"N", "next"},
-		{"T", "take"},
-		{"Space", "reveal"},
-		{"Shift Space", "revealfull"},
-		{"Z", "hideall"},
-		{"1–5", "grounds"},
-		{"6–0", "purposes"},
-		{"Alt 6–0", "claims"},
-		{"L", "rest"},
-		{"P", "public"},
-		{"W", "reasons"},
-		{"S", "second"},
-		{"X", "close"},
-		{"R", "referral"},
-		{"O", "order"},
-		{"Shift 1 2 3", "deadline"},
-		{"E", "skip"},
-		{"A", "assign"},
-		{"B", "break"},
-		{"Ctrl Enter", "send"},
-		{"Ctrl Shift Enter", "sign"},
-		{"G T", "gotriage"},
-		{"G O", "goorders"},
-		{"G A", "goapprovals"},
-		{"G I", "goinbox"},
+// keyHelp lists the shortcuts of the console that work from the person's chair,
+// for the dialog behind "?".
+func (c ConsolePage) keyHelp() []shortcut {
+	lines := []struct {
+		keys, word string
+		here       bool
+	}{
+		{"Ctrl K", "palette", true},
+		{"?", "help", true},
+		{"J K", "move", true},
+		{"Enter", "open", true},
+		{"Esc", "back", true},
+		{"U", "undo", c.desk()},
+		{"N", "next", c.desk()},
+		{"T", "take", c.desk()},
+		{"Space", "reveal", c.sees()},
+		{"Shift Space", "revealfull", c.sees()},
+		{"Z", "hideall", c.sees()},
+		{"1–5", "grounds", c.desk()},
+		{"6–0", "purposes", c.desk()},
+		{"Alt 6–0", "claims", c.desk()},
+		{"L", "rest", c.desk()},
+		{"P", "public", c.desk()},
+		{"W", "reasons", c.desk()},
+		{"S", "second", c.desk()},
+		{"X", "close", c.desk()},
+		{"R", "referral", c.desk()},
+		{"O", "order", c.desk()},
+		{"Shift 1 2 3", "deadline", c.desk()},
+		{"E", "skip", c.desk()},
+		{"A", "assign", c.desk()},
+		{"1–5", "answers", c.Seat == SeatPlatform},
+		{"B", "break", c.sees()},
+		{"Ctrl Enter", "send", true},
+		{"Ctrl Shift Enter", "sign", c.KeysURL != ""},
 	}
-	out := make([]shortcut, len(lines))
-	for i, l := range lines {
-		out[i] = shortcut{Keys: splitKeys(p, l.keys), Does: p.T("ui.keys." + l.word)}
+	var out []shortcut
+	for _, l := range lines {
+		if l.here {
+			out = append(out, shortcut{Keys: splitKeys(c.P, l.keys), Does: c.P.T("ui.keys." + l.word)})
+		}
+	}
+	for _, n := range c.goTo() {
+		out = append(out, shortcut{Keys: []string{"G", n.Key}, Does: c.P.T("ui.keys.goto", "Page", n.Label)})
+	}
+	return out
+}
+
+// desk reports whether the person decides on cases.
+func (c ConsolePage) desk() bool { return c.Exposure != nil }
+
+// sees reports whether the person is shown evidence.
+func (c ConsolePage) sees() bool { return c.BreakURL != "" }
+
+// goTo are the pages that G and a second key lead to.
+func (c ConsolePage) goTo() []NavItem {
+	var out []NavItem
+	for _, g := range c.Nav {
+		for _, n := range g.Items {
+			if n.Key != "" {
+				out = append(out, n)
+			}
+		}
 	}
 	return out
 }
@@ -279,7 +321,7 @@ func scriptWords(p *i18n.Printer) string {
 		"seconds", "minutes", "hours", "hm", "day", "days", "left", "over", "due",
 		"copied", "copyfailed", "undo", "dismiss", "lost", "new", "uploading", "uploaded", "uploadfailed", "offline",
 		"signing", "nokey", "noed25519", "nosecure", "signfailed", "nopasskeys", "passkeyhere", "passkeystopped", "passkeyfailed",
-		"keymade", "seen", "removed", "busy", "printable", "openfirst", "working",
+		"keymade", "seen", "removed", "busy", "printable", "openfirst", "working", "breakdue", "dosefull",
 	}
 	words := make(map[string]string, len(names)+1)
 	for _, n := range names {

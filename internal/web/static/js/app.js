@@ -1,6 +1,7 @@
 // What every page does: theme, clocks, copying, toasts, the quick exit, forms.
 // Each of them is an improvement; the page works without.
 import { startClocks, tick } from './clocks.js';
+import { forgetDrafts, startDrafts, stayOffline } from './draft.js';
 import { focusErrors, startForms } from './forms.js';
 import { policy } from './trust.js';
 import { startWork } from './work.js';
@@ -84,11 +85,13 @@ function focusOpened() {
   head.focus({ preventScroll: true });
 }
 
-// leave replaces the page, so that Back does not return to it.
+// leave replaces the page, so that Back does not return to it, and takes along
+// what was typed on this device.
 function leave() {
   const to = document.body.dataset.exit;
   if (!to) return;
   document.body.hidden = true;
+  forgetDrafts();
   location.replace(to);
 }
 
@@ -139,9 +142,12 @@ function freshen() {
 
 document.addEventListener('click', press);
 document.addEventListener('keydown', countShift);
+document.addEventListener('tangkal:say', (e) => toast(e.detail));
 document.addEventListener('tangkal:page', () => { freshen(); focusErrors(); });
+stayOffline();
 startWork();
 startForms((html) => policy.createHTML(html));
+startDrafts();
 startClocks();
 freshen();
 

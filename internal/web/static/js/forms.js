@@ -21,7 +21,8 @@ function take(key) {
   } catch { return null; }
 }
 
-function fill(root, answers) {
+// fill puts answers, as [name, value, checked] in the order of the fields, back.
+export function fill(root, answers) {
   const waiting = fields(root);
   for (const [name, value, checked] of answers) {
     const i = waiting.findIndex((f) => f.name === name && (!['radio', 'checkbox'].includes(f.type) || f.value === value));

@@ -33,30 +33,33 @@ function setLost(now) {
 
 const matches = (topics, type) => topics.split(' ').some((t) => t && (type === t || type.startsWith(`${t}.`)));
 
-// Rows never move by themselves: a pill counts what waits.
-function countNew(type) {
+// Rows never move by themselves: a pill counts what waits, each thing once.
+const news = new WeakMap(); // of a pill: the identifiers that it counts
+function countNew(event) {
   each('[data-new-pill]', (pill) => {
-    if (!matches(pill.dataset.newPill, type)) return;
-    pill.dataset.n = Number(pill.dataset.n ?? 0) + 1;
-    pill.hidden = false;
+    if (!matches(pill.dataset.newPill, event.type)) return;
+    if (!news.has(pill)) news.set(pill, new Set());
+    news.get(pill).add(event.id);
+    pill.dataset.n = news.get(pill).size;
+    speak();
   });
 }
 
 let speaking = null;
+const write = () => each('[data-new-pill][data-n]', (pill) => {
+  pill.querySelector('[data-new-text]').textContent = say('new', { n: pill.dataset.n });
+  pill.hidden = false;
+});
 // Live regions speak at most every 10 s.
 function speak() {
   if (speaking) return;
-  const write = () => each('[data-new-pill][data-n]', (pill) => {
-    pill.querySelector('[data-new-text]').textContent = say('new', { n: pill.dataset.n });
-  });
   write();
   speaking = setTimeout(() => { speaking = null; write(); }, 10_000);
 }
 
 function hear(event) {
   lastUpdate = new Date();
-  countNew(event.type);
-  speak();
+  countNew(event);
   each('[data-count-topic]', (el) => {
     if (!matches(el.dataset.countTopic, event.type)) return;
     const digits = el.textContent.replace(/\D/g, '');
@@ -78,6 +81,7 @@ export function showWaiting(n) {
 function take(message) {
   lastHeard = Date.now();
   if (message.cursor) cursor = message.cursor;
+  document.body.dataset.live = message.kind === 'lost' ? 'lost' : 'on';
   if (message.kind === 'event') hear(message.event);
   setLost(message.kind === 'lost');
 }

@@ -1,7 +1,11 @@
 // Media that a reviewer has not asked to see stays blurred and grey. It clears
 // while Space or the pointer is held and hides when let go, when the window
 // loses focus, and at once by Z. The seconds that it was visible are counted
-// and posted to data-exposure of the box, for the reviewer's own sake.
+// and posted to data-exposure of the box, for the reviewer's own sake. Where
+// data-review stands, work counts too, once a minute at most: a break is due
+// after twenty minutes of media or fifty of review (the server decides).
+import { toast } from './app.js';
+import { policy } from './trust.js';
 import { each, say } from './words.js';
 
 let shown = null;
@@ -38,9 +42,33 @@ function count(box, seconds) {
   box.dataset.seen = String(Number(box.dataset.seen ?? 0) + whole);
   each('[data-seen-text]', (el) => { el.textContent = say('seen', { n: box.dataset.seen }); });
   if (whole === 0 || !box.dataset.exposure) return;
-  fetch(box.dataset.exposure, { method: 'POST', body: new URLSearchParams({ seconds: whole }), keepalive: true }).catch(() => {
+  post(whole).catch(() => {
     box.dataset.rest = String(Number(box.dataset.rest) + whole); // counted with the next
   });
+}
+
+// post adds to the dose and shows where it stands; what has become due is said.
+async function post(seconds) {
+  const answer = await fetch('/exposure', { method: 'POST', body: new URLSearchParams({ seconds }), keepalive: true });
+  const old = document.querySelector('[data-dose]');
+  if (!answer.ok || !old) return;
+  const box = new DOMParser().parseFromString(policy.createHTML(await answer.text()), 'text/html').querySelector('[data-dose]');
+  const before = old.dataset.dose;
+  old.replaceWith(box);
+  if (box.dataset.dose && box.dataset.dose !== before) toast(say(box.dataset.dose === 'full' ? 'dosefull' : 'breakdue'));
+}
+
+const minute = 60_000;
+const lastWork = 'tangkal:review';
+
+// work notes that somebody reviews.
+function work() {
+  if (document.hidden || !document.querySelector('[data-review]')) return;
+  try {
+    if (Date.now() - Number(sessionStorage.getItem(lastWork) ?? 0) < minute) return;
+    sessionStorage.setItem(lastWork, Date.now());
+  } catch { return; } // storage is off: media count all the same
+  post(0).catch(() => {}); // the next minute counts again
 }
 
 // Space belongs to what has the focus; on an answer that stands it does nothing
@@ -48,6 +76,7 @@ function count(box, seconds) {
 const free = (el) => !el.closest('input:not([type="radio"]:checked), textarea, select, button, a, summary, dialog, [contenteditable]');
 
 export function startReveal() {
+  for (const sign of ['keydown', 'pointerdown', 'wheel']) document.addEventListener(sign, work, { passive: true });
   document.addEventListener('keydown', (e) => {
     if (e.code === 'Space' && current() && free(e.target)) {
       e.preventDefault();
