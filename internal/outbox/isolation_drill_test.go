@@ -1,0 +1,125 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/scaletest"
+)
+
+// The drill of threat T19: one endpoint accepts and never answers, one refuses
+// connections, one answers 500. Events come one after another, and the healthy
+// endpoint beside them has 99 of 100 no more than a second later than without
+// them; and none waits for an attempt elsewhere, which the hanging one lets last
+// for ten seconds.
+func TestDrillSickEndpointsDelayNobody(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		x := startAt(t, d, clock.System{})
+		arrived := make(chan string, 1)
+		healthy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) //nolint:errcheck // of no further use
+			arrived <- r.Header.Get("webhook-id")
+		}))
+		t.Cleanup(healthy.Close)
+		x.endpoint(t, healthy.URL)
+		x.run(t)
+		x.order(t)
+		n := max(scaletest.Of(1000), 50)
+		alone := x.delays(t, n, arrived)
+		sick := []string{hanging(t), refusing(t), failing(t)}
+		for _, s := range sick {
+			x.endpoint(t, s)
+		}
+		beside := x.delays(t, n, arrived)
+		at := func(all []time.Duration, p float64) time.Duration { return all[int(p*float64(len(all)-1))].Round(10 * time.Microsecond) }
+		t.Logf("%s, %d events: alone p50 %v, p99 %v; beside a hanging, a refusing and a failing endpoint p50 %v, p99 %v, at most %v",
+			d.Dialect(), n, at(alone, 0.5), at(alone, 0.99), at(beside, 0.5), at(beside, 0.99), at(beside, 1))
+		if at(beside, 0.99)-at(alone, 0.99) > time.Second {
+			t.Error("the sick ones delay the healthy one by more than a second")
+		}
+		if at(beside, 1) > 8*time.Second {
+			t.Error("the healthy one waited for an attempt at another")
+		}
+		wantCount(t, x, 3, `SELECT count(*) FROM endpoints WHERE last_ok_at IS NULL AND $1 = ''`, "")
+		wantCount(t, x, 3*n, `SELECT count(*) FROM deliveries WHERE state = 'waiting' AND $1 = ''`, "")
+	})
+}
+
+// delays has n events come, each after the one before has arrived, and returns
+// how long each took from its commit on, sorted.
+func (x *exchange) delays(t *testing.T, n int, arrived <-chan string) []time.Duration {
+	t.Helper()
+	var all []time.Duration
+	for i := range n {
+		if err := x.db.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := x.feed.Record(ctx, tx, feed.Event{Kind: "notice.sent", Object: "notice", ObjectID: fmt.Sprint(i), Audience: []string{string(x.admin.Party)}, At: time.Now()})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		from := time.Now()
+		select {
+		case <-arrived:
+			all = append(all, time.Since(from))
+		case <-time.After(time.Minute):
+			t.Fatalf("event %d never arrived", i)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// order gives entries their place as they come; it stops with t.
+func (x *exchange) order(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- x.feed.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hanging accepts connections and never answers.
+func hanging(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return "http://" + l.Addr().String() // the kernel accepts, and nobody reads
+}
+
+// refusing is where nobody listens.
+func refusing(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
+}
+
+// failing answers 500.
+func failing(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	t.Cleanup(s.Close)
+	return s.URL
+}
