@@ -42,7 +42,9 @@ func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 			x.endpoint(t, s)
 		}
 		beside := x.delays(t, n, arrived)
-		at := func(all []time.Duration, p float64) time.Duration { return all[int(p*float64(len(all)-1))].Round(10 * time.Microsecond) }
+		at := func(all []time.Duration, p float64) time.Duration {
+			return all[int(p*float64(len(all)-1))].Round(10 * time.Microsecond)
+		}
 		t.Logf("%s, %d events: alone p50 %v, p99 %v; beside a hanging, a refusing and a failing endpoint p50 %v, p99 %v, at most %v",
 			d.Dialect(), n, at(alone, 0.5), at(alone, 0.99), at(beside, 0.5), at(beside, 0.99), at(beside, 1))
 		if at(beside, 0.99)-at(alone, 0.99) > time.Second {
