@@ -16,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
 )
 
@@ -32,7 +33,7 @@ type submitBody struct {
 
 type submitInput struct {
 	Stream
-	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of a caller with a key" example:"AA…w.48213"`
+	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of an agency, an authority or a helpline with a key" example:"AA…w.48213"`
 	Token string `header:"Idempotency-Key" maxLength:"200" doc:"A token of /reports/tokens: the same report sent again with it gets the same receipt"`
 }
 
@@ -53,7 +54,7 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 	}
 	channel := report.API
 	var spend admit.Spend
-	if auth.Actor(ctx).Known() {
+	if isPartner(auth.Actor(ctx)) {
 		channel = report.Partner
 	} else if spend, err = s.pay(in.Work); err != nil {
 		return nil, err
@@ -68,6 +69,14 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 	return answer(receiptBody{got.Code, got.Ref}), nil
 }
 
+// isPartner reports whether what somebody reports is a voice of its own each
+// time, opens closed cases again and costs nothing: whoever decides about reports
+// themselves, helplines among them. Everybody else who has a key reports as the
+// public does (threat-model T04).
+func isPartner(by party.Actor) bool {
+	return by.Known() && auth.May(by, auth.ReportRead, auth.Object{What: "report", Owner: by.Party}) == nil
+}
+
 // uploads turns the parts of a request into a report's files.
 func uploads(files iter.Seq2[part, error]) report.Uploads {
 	return func(yield func(report.Upload, error) bool) {
@@ -79,7 +88,7 @@ func uploads(files iter.Seq2[part, error]) report.Uploads {
 	}
 }
 
-// pay lets a report of somebody unknown pass.
+// pay lets a report of somebody who is no partner pass.
 func (s *server) pay(work string) (admit.Spend, error) {
 	ticket, nonce, _ := strings.Cut(work, ".")
 	return s.Toll.Pass(ticket, nonce)

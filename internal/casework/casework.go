@@ -97,10 +97,15 @@ type Case struct {
 	// if it does not: see claim.go.
 	AheadAt time.Time
 
+	// Again is why a closed case opens again once a day has passed since it was
+	// last opened so, "" if it does not: see again.go.
+	Again string
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string
 	rankedAt time.Time
+	againAt  time.Time // when it was last opened by what anybody may claim
 	key      vault.WrappedKey
 }
 

@@ -316,7 +316,7 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 		return err
 	}
 	if why := weighty(c, f, known == 0, added(e)); why != "" {
-		return r.reopen(ctx, tx, party.Actor{}, c, why, now)
+		return r.openAgain(ctx, tx, c, f, why, now)
 	}
 	return nil
 }
@@ -334,20 +334,29 @@ func added(e feed.Entry) bool {
 // report tells of a re-upload.
 const outcomeActed = "acted"
 
+// Why a report opens a closed case again; their texts are case.reopened.<why>.
+const (
+	againUpload   = "re-upload"
+	againThreat   = "threat"
+	againPartner  = "partner"
+	againMaterial = "material"
+)
+
 // weighty says why a report opens a closed case again, "" if it does not: the
 // content was acted on and is reported anew; somebody speaks of a threat to
-// life; a program or a partner reports; or a known reporter adds material. One
-// more public report of what was found lawful does not (threat-model T04).
+// life; a partner or a match reports; or a reporter adds material. One more
+// report by the public of what was found lawful does not, by form or by program
+// (threat-model T04).
 func weighty(c Case, f report.Facts, fresh, material bool) string {
 	switch {
 	case fresh && c.Outcome == outcomeActed:
-		return "re-upload"
+		return againUpload
+	case fresh && slices.Contains([]report.Channel{report.Partner, report.Match}, f.Channel):
+		return againPartner
 	case fresh && (life(f) || f.Soon):
-		return "threat"
-	case fresh && slices.Contains([]report.Channel{report.Partner, report.API, report.Match}, f.Channel):
-		return "partner"
+		return againThreat
 	case !fresh && material:
-		return "material"
+		return againMaterial
 	default:
 		return ""
 	}

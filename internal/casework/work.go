@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -150,11 +151,12 @@ func (r *Room) AddLocations(ctx context.Context, by party.Actor, id ID, raw []st
 // rankEvery is how old a priority may be before the sweep computes it anew.
 const rankEvery = 5 * time.Minute
 
-// Sweep lets further claims come forward where there is room, ranks at most n
+// Sweep lets further claims come forward where there is room, opens closed cases
+// that were to wait for a day, ranks at most n
 // waiting cases anew, whose priority grows with time, and returns how many.
 // Locks and holds need no sweep: they end by themselves.
 func (r *Room) Sweep(ctx context.Context, now time.Time, n int) (int, error) {
-	if err := r.letAhead(ctx, now); err != nil {
+	if err := errors.Join(r.letAhead(ctx, now), r.openWaiting(ctx, now)); err != nil {
 		return 0, err
 	}
 	ids, err := db.All(ctx, r.DB, db.Scalar[ID], `

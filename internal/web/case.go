@@ -219,6 +219,11 @@ func caseNotes(p *i18n.Printer, page components.Page, v casework.View, names map
 			Tone: components.ToneAmber, Icon: "hand", Strong: p.T("triage.note.held"), Text: p.T("triage.note.held.until", "Until", p.Exact(c.HeldUntil, page.Zone)),
 		})
 	}
+	if c.Again != "" {
+		out = append(out, components.Note{
+			Tone: components.ToneAmber, Icon: "history", Strong: p.T("triage.note.again", "Why", p.T("case.reopened."+c.Again)), Text: p.T("triage.note.again.until", "Until", p.Exact(c.OpensAgain(), page.Zone)),
+		})
+	}
 	for _, h := range v.HandOvers {
 		if h.State == casework.Offered {
 			out = append(out, components.Note{Tone: components.ToneBlue, Icon: "forward", Strong: p.T("triage.note.offered"), Text: p.Exact(h.At, page.Zone)})
