@@ -168,8 +168,10 @@ func whyOf(status int, name string) string {
 		return "busy"
 	case status >= 400:
 		return "refusal"
-	case status > 0:
+	case status >= 300:
 		return "redirect"
+	case status > 0:
+		return "taken"
 	case name == outbox.Altered:
 		return "altered"
 	}
@@ -196,7 +198,7 @@ func answerOf(p *i18n.Printer, status int, name string) string {
 func attemptRow(c components.ConsolePage, l outbox.LogEntry) AttemptRow {
 	p := c.P
 	return AttemptRow{
-		At: p.Exact(l.At, c.Zone), Type: l.Type, Ref: l.Ref, Message: l.Message, N: p.Number(int64(l.N)),
+		At: p.DateTime(l.At, c.Zone), Type: l.Type, Ref: l.Ref, Message: l.Message, N: p.Number(int64(l.N)),
 		Answer: answerOf(p, l.Status, l.Error), Took: p.Number(int64(l.TookMS)), OK: l.OK(), Repeat: l.Repeat,
 	}
 }

@@ -78,7 +78,7 @@ func TestATestShowsWhatBecameOfIt(t *testing.T) {
 	send(path, "id", "Uji gagal: 403", "menolak pesan")
 	r.status.Store(http.StatusFound)
 	send(path, "en", "redirect 302, not followed", "give the final address")
-	if _, page := get(t, x, "platform", path+"?lang=id"); strings.Count(page, ">webhook.test<") != 4 {
+	if _, page := get(t, x, "platform", path+"?lang=id"); strings.Count(page, ">webhook.test<") != 4 || strings.Contains(page, "pengalihan 204") {
 		t.Errorf("the log has %d tests, want 4", strings.Count(page, ">webhook.test<"))
 	}
 	gone := newReceiver(t)
