@@ -156,7 +156,7 @@ func TestWorkWithoutABreakIsNoticed(t *testing.T) {
 	if e := dose(); !e.Break || e.Visible != 0 {
 		t.Errorf("after an hour of work the dose is %+v", e)
 	}
-	if err := p.Has("Waktunya istirahat. Tekan B"); err != nil {
+	if err := p.Has("Waktunya istirahat"); err != nil {
 		t.Error(err)
 	}
 	p.Shot("console5-break")
