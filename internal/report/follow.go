@@ -81,6 +81,7 @@ type Material struct {
 
 // AddMaterial adds text, locations and files to the report of a receipt code:
 // all of it, or on any fault nothing. The event report.added tells the agency.
+// Links that the report has already add nothing, and nobody is told.
 func (r *Room) AddMaterial(ctx context.Context, code string, m Material) error {
 	code, err := ParseReceipt(code)
 	if err != nil {
@@ -156,6 +157,12 @@ func (r *Room) addTx(ctx context.Context, tx *db.Tx, code string, in *intake, te
 	if err := c.Err(); err != nil {
 		return err
 	}
+	if text == "" && added == 0 && len(in.stored) == 0 {
+		return nil // all of it is there already: a repeat leaves no trace (threat-model T03)
+	}
+	if err := mayAddMore(ctx, tx, found.ID); err != nil {
+		return err
+	}
 	if text != "" {
 		if err := r.writeTx(ctx, tx, in.key, found.ID, text, now); err != nil {
 			return err
@@ -168,6 +175,15 @@ func (r *Room) addTx(ctx context.Context, tx *db.Tx, code string, in *intake, te
 		Kind: EventAdded, Object: "report", ObjectID: string(found.ID), Ref: found.Ref, Audience: []string{found.Party}, At: now,
 		Data: received{found.Channel, found.Category, string(found.Lang), added, len(in.stored), false},
 	})
+	return err
+}
+
+// mayAddMore holds a report to so many additions.
+func mayAddMore(ctx context.Context, tx *db.Tx, id ID) error {
+	n, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM report_steps WHERE report_id = $1 AND kind = $2`, id, StepAdded)
+	if err == nil && n >= MaxAdditions {
+		return fault.New(fault.Invalid, "report.too-many-additions", "Max", MaxAdditions).At("/text")
+	}
 	return err
 }
 

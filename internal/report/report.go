@@ -74,6 +74,7 @@ const (
 	MaxImageBytes  = 50 << 20
 	MaxFileBytes   = 200 << 20
 	MaxMessages    = 200 // by the reporter
+	MaxAdditions   = 50  // times that material was added
 )
 
 // Events that this room records; the object is "report", the audience its
