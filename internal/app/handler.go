@@ -68,7 +68,7 @@ func (a *App) overTLS(next http.Handler) http.Handler {
 // requestLog writes an event for each request, but for the demonstration's,
 // which would hide what it prints.
 func (a *App) requestLog() logbook.Options {
-	o := logbook.Options{Level: slog.LevelInfo}
+	o := logbook.Options{Level: slog.LevelInfo, Private: mayReport}
 	if a.Config.Demo {
 		o.Level = slog.LevelDebug
 	}
@@ -79,4 +79,16 @@ func (a *App) requestLog() logbook.Options {
 		o.Watch = append(o.Watch, a.Trace.Watch)
 	}
 	return o
+}
+
+// mayReport reports whether a request may be a reporter's: who reports, asks by
+// receipt what became of it, or prepares either.
+func mayReport(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.Path, "/api/v1")
+	for _, own := range []string{"/report", "/receipt", "/receipts", "/reports/tokens", "/reports/tickets", "/reports/agencies"} {
+		if path == own || strings.HasPrefix(path, own+"/") {
+			return true
+		}
+	}
+	return path == "/reports" && r.Method == http.MethodPost
 }

@@ -2,7 +2,8 @@
 // running: one event for each request, and what goes wrong, without saying the
 // same thing every second.
 //
-// An event says which route was asked and what came of it. It holds no path, no
+// An event says which route was asked and what came of it; of requests that may
+// come from reporters there is none while all goes well. It holds no path, no
 // query, no address and no name of a browser: a log must not tell who reported
 // what (threat T18). The short code of the event is the one that error pages and
 // problem details show, so that a caller can be helped over the telephone.
@@ -47,6 +48,10 @@ type Options struct {
 	Level slog.Level
 	// Watch is told of each request, in this order.
 	Watch []Watch
+	// Private, if set, says which requests may come from reporters. Of them only
+	// what went wrong is logged, without the size of the answer and how long it
+	// took: when somebody reported, or looked, stands nowhere (threat-model T01).
+	Private func(*http.Request) bool
 }
 
 // A Served is what is told of a request that was answered: nothing of it comes
@@ -81,7 +86,13 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 				rec.status = http.StatusInternalServerError
 			}
 			served(Served{e.ref, e.route, e.class, rec.code(), took, ctx.Err() != nil})
-			log.LogAttrs(ctx, o.level(e, rec.code(), ctx.Err() != nil), "request", e.attrs(r.Method, rec, took)...)
+			level := o.level(e, rec.code(), ctx.Err() != nil)
+			switch {
+			case o.Private == nil || !o.Private(r):
+				log.LogAttrs(ctx, level, "request", append(e.attrs(r.Method, rec), rec.size(took)...)...)
+			case level > o.Level:
+				log.LogAttrs(ctx, level, "request", e.attrs(r.Method, rec)...)
+			}
 			if p != nil {
 				panic(http.ErrAbortHandler)
 			}
@@ -122,10 +133,9 @@ func (o Options) level(e *event, status int, left bool) slog.Level {
 	}
 }
 
-func (e *event) attrs(method string, rec *recorder, took time.Duration) []slog.Attr {
+func (e *event) attrs(method string, rec *recorder) []slog.Attr {
 	out := []slog.Attr{
 		slog.String("id", e.ref), slog.String("method", method), slog.String("route", e.route), slog.Int("status", rec.code()),
-		slog.Int64("bytes", rec.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 	}
 	if e.cause != nil {
 		out = append(out, slog.String("error", Anonymous(e.cause).Error()))
@@ -228,6 +238,11 @@ func (r *recorder) Write(b []byte) (int, error) {
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
 	return n, err
+}
+
+// size says how much was answered, and how soon.
+func (r *recorder) size(took time.Duration) []slog.Attr {
+	return []slog.Attr{slog.Int64("bytes", r.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000)}
 }
 
 // Unwrap lets http.ResponseController reach what is beneath.

@@ -158,3 +158,29 @@ func TestWhatGoesOnIsSaidOnceAMinute(t *testing.T) {
 		t.Errorf("%d of 10 different lines are written: %v", len(got), got)
 	}
 }
+
+// Of what may come from reporters only failures are logged, without size and
+// duration.
+func TestReportersLeaveNoEvent(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&b, nil))
+	mux := http.NewServeMux()
+	status := http.StatusOK
+	mux.HandleFunc("POST /report", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	h := logbook.Requests(log, logbook.Options{Private: func(r *http.Request) bool { return r.URL.Path == "/report" }}, logbook.Routed(mux))
+	for _, c := range []struct{ status, events int }{{200, 0}, {422, 0}, {503, 0}, {500, 1}} {
+		b.Reset()
+		status = c.status
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", "/report", http.NoBody))
+		got := lines(t, &b)
+		if len(got) != c.events {
+			t.Errorf("%d: %d events: %v", c.status, len(got), got)
+			continue
+		}
+		for _, e := range got {
+			if e["bytes"] != nil || e["took_ms"] != nil || e["route"] != "POST /report" {
+				t.Errorf("%d: %v", c.status, e)
+			}
+		}
+	}
+}
