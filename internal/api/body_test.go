@@ -71,3 +71,15 @@ func TestABrokenConnectionLeavesNoAddress(t *testing.T) {
 		t.Errorf("the log names who lost the connection:\n%s", log.String())
 	}
 }
+
+// Huma's own deadline for a body outlives the body, and ends what takes longer
+// to do than to send: no operation has one.
+func TestNoOperationEndsWithItsBodysDeadline(t *testing.T) {
+	t.Parallel()
+	h := start(t, dbtest.SQLite(t))
+	for _, r := range h.routes {
+		if op := h.operation(r); op.BodyReadTimeout >= 0 {
+			t.Errorf("%s %s: what it does ends %v after its body began", r.method, r.path, max(op.BodyReadTimeout, 5*time.Second))
+		}
+	}
+}

@@ -37,6 +37,10 @@ func (s *server) operation(r route) huma.Operation {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: prefix + r.path, Tags: []string{noun}, DefaultStatus: r.status,
 		Responses: map[string]*huma.Response{}, MaxBodyBytes: maxJSON + 1, Middlewares: huma.Middlewares{s.knock(r.seat)},
+		// How slowly a body may come is the server's rule (app's pace). Huma's own
+		// deadline of five seconds goes on after the body: what takes longer to do
+		// would lose its connection, and the next request on it too.
+		BodyReadTimeout: -1,
 	}
 	if r.seat != public {
 		op.Security = []map[string][]string{{"key": {}}, {"session": {}}}
