@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,11 +51,13 @@ type Index struct {
 	mac   func(purpose string, data []byte) []byte
 	begin int64
 	count atomic.Int64 // of the row identifiers given out
+
+	lately int // how many of the latest texts are looked at first
 }
 
 // New returns an index whose sealed words are MACs by mac (vault.Vault.MAC).
 func New(mac func(purpose string, data []byte) []byte) *Index {
-	return &Index{mac: mac, begin: rand.Int64N(1 << 20)} //nolint:gosec // tells nodes apart, guards nothing
+	return &Index{mac: mac, begin: rand.Int64N(1 << 20), lately: lately} //nolint:gosec // tells nodes apart, guards nothing
 }
 
 // A Doc is one text about one thing, for one party.
@@ -222,20 +225,12 @@ func (x *Index) Find(ctx context.Context, r db.Reader, q Question) (ids []string
 	condition, argument := db.MatchWords(dialect, "1", terms)
 	id := db.WordsID(dialect)
 	args := []any{argument, q.Object, before(q.Before), q.Limit + 1}
-	tenant := ""
+	from := ` FROM ` + db.WordsTable(dialect) + ` WHERE ` + condition + ` AND d.object = $2 AND ` + id + ` < $3`
 	if q.Party != "" {
-		tenant = ` AND d.party_id = $5`
+		from += ` AND d.party_id = $5`
 		args = append(args, q.Party)
 	}
-	type hit struct {
-		id     int64
-		object string
-	}
-	hits, err := db.All(ctx, r, func(row db.Row) (hit, error) {
-		var h hit
-		return h, row.Scan(&h.id, &h.object)
-	}, `SELECT d.id, d.object_id FROM `+db.WordsTable(dialect)+`
-		WHERE `+condition+` AND d.object = $2 AND `+id+` < $3`+tenant+` ORDER BY `+id+` DESC LIMIT $4`, args...)
+	hits, err := x.find(ctx, r, `SELECT d.id, d.object_id`+from, id, q, args)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -249,6 +244,39 @@ func (x *Index) Find(ctx context.Context, r db.Reader, q Question) (ids []string
 		}
 	}
 	return ids, next, nil
+}
+
+// hit is a text that holds the words.
+type hit struct {
+	id     int64
+	object string
+}
+
+// lately is how many of the latest texts PostgreSQL looks at first: some
+// milliseconds' worth.
+const lately = 2000
+
+// find reads the latest hits, one more than a page. PostgreSQL cannot tell a
+// word that most texts hold from one that none does: it would walk through every
+// text from the latest back in search of a word that is in none. So it is asked
+// for the hits among the latest texts, and where those fill no page, for all
+// from the index of words, which are few then, and the latest of them.
+func (x *Index) find(ctx context.Context, r db.Reader, query, id string, q Question, args []any) ([]hit, error) {
+	scan := func(row db.Row) (h hit, err error) { return h, row.Scan(&h.id, &h.object) }
+	const latest = ` DESC LIMIT $4`
+	if r.Dialect() != db.Postgres {
+		return db.All(ctx, r, scan, query+` ORDER BY `+id+latest, args...)
+	}
+	floor, err := db.Value[int64](ctx, r, `SELECT coalesce((SELECT id FROM search_docs WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1), -1)`, before(q.Before), x.lately)
+	if err != nil {
+		return nil, err
+	}
+	n := strconv.Itoa(len(args) + 1)
+	hits, err := db.All(ctx, r, scan, query+` AND `+id+` > $`+n+` ORDER BY `+id+latest, append(slices.Clone(args), floor)...)
+	if err != nil || floor < 0 || len(hits) > q.Limit {
+		return hits, err
+	}
+	return db.All(ctx, r, scan, `WITH found AS MATERIALIZED (`+query+`) SELECT id, object_id FROM found ORDER BY id`+latest, args...)
 }
 
 func before(id int64) int64 {

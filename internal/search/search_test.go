@@ -113,25 +113,34 @@ func TestSealedWordsAreNotInTheDatabase(t *testing.T) {
 
 func TestPagesOfWhatIsFoundMissNothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		x := search.New(dbtest.MAC)
-		var want []string
-		for i := range 23 {
-			id := fmt.Sprintf("c%02d", i)
-			put(t, d, x, search.Doc{Party: "a", Object: "case", ObjectID: id, Plain: []string{"ruangsuara"}, At: noon}) // all at one moment
-			want = append([]string{id}, want...)
-		}
-		var got []string
-		for next := int64(0); ; {
-			var page []string
-			page, next = find(t, d, x, search.Question{Party: "a", Object: "case", Text: "ruangsuara", Before: next, Limit: 5})
-			if got = append(got, page...); next == 0 {
-				break
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("pages differ (-want +got):\n%s", diff)
+		for _, lately := range []int{1, 6, 8, 2000} { // what stands further back is asked for in another way
+			t.Run(fmt.Sprint(lately), func(t *testing.T) { pagesMissNothing(t, d, lately) })
 		}
 	})
+}
+
+func pagesMissNothing(t *testing.T, d *db.DB, lately int) {
+	t.Helper()
+	x := search.New(dbtest.MAC)
+	x.Lately(lately)
+	var want []string
+	for i := range 23 {
+		id := fmt.Sprintf("c%d-%02d", lately, i)
+		put(t, d, x, search.Doc{Party: fmt.Sprint("a", lately), Object: "case", ObjectID: id, Plain: []string{"ruangsuara"}, At: noon}) // all at one moment
+		put(t, d, x, search.Doc{Party: "another", Object: "case", ObjectID: "x" + id, Plain: []string{"ruangsuara"}, At: noon})
+		want = append([]string{id}, want...)
+	}
+	var got []string
+	for next := int64(0); ; {
+		var page []string
+		page, next = find(t, d, x, search.Question{Party: fmt.Sprint("a", lately), Object: "case", Text: "ruangsuara", Before: next, Limit: 5})
+		if got = append(got, page...); next == 0 {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pages differ (-want +got):\n%s", diff)
+	}
 }
 
 // What is put again stands in place of what was there; what is rolled back or
