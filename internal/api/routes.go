@@ -185,6 +185,8 @@ func (s *server) partyRoutes() []route {
 		on(s, "POST", "/webhooks/{id}/rotate", auth.PartyAdmin, "webhooks.rotate", s.rotateWebhook),
 		on(s, "POST", "/webhooks/{id}/test", auth.PartyAdmin, "webhooks.test", s.testWebhook, accepted),
 		on(s, "POST", "/webhooks/{id}/resume", auth.PartyAdmin, "webhooks.resume", s.resumeWebhook),
+		on(s, "POST", "/webhooks/{id}/replays", auth.PartyReplay, "webhooks.replay", s.replayWebhook, accepted),
+		on(s, "GET", "/webhooks/{id}/replays", auth.PartyAdmin, "webhooks.replays", s.listReplays),
 		on(s, "GET", "/webhooks/{id}/attempts", auth.PartyAdmin, "webhooks.history", s.listHistory),
 		on(s, "GET", "/webhooks/{id}/deliveries", auth.PartyAdmin, "webhooks.deliveries", s.listDeliveries),
 		on(s, "GET", "/deliveries/{id}/attempts", auth.PartyAdmin, "webhooks.attempts", s.listAttempts),

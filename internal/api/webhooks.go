@@ -86,6 +86,54 @@ func (s *server) resumeWebhook(ctx context.Context, in *ByID) (*struct{}, error)
 	return nil, s.Outbox.Resume(ctx, auth.Actor(ctx), in.ID)
 }
 
+type replayInput struct {
+	ByID
+	Body struct {
+		After *int64     `json:"after,omitempty" minimum:"0" doc:"The sequence of the last message that arrived; 0 for everything"`
+		Since *time.Time `json:"since,omitempty" doc:"Or a time; one of the two"`
+	}
+}
+
+type replayBody struct {
+	ID      string     `json:"id"`
+	After   int64      `json:"after"`
+	Until   int64      `json:"until" doc:"The last entry of the feed when it was asked for"`
+	AskedAt time.Time  `json:"asked_at"`
+	Queued  int        `json:"queued" doc:"Messages put into the queue so far"`
+	DoneAt  *time.Time `json:"done_at,omitempty" doc:"When all of them were in the queue"`
+}
+
+func replayOf(p outbox.Replay) replayBody {
+	return replayBody{p.ID, p.After, p.Until, p.AskedAt, p.Queued, at(p.DoneAt)}
+}
+
+// replayWebhook: POST /webhooks/{id}/replays, permission party.replay.
+func (s *server) replayWebhook(ctx context.Context, in *replayInput) (*one[replayBody], error) {
+	var p outbox.Replay
+	var err error
+	switch {
+	case in.Body.After != nil && in.Body.Since == nil:
+		p, err = s.Outbox.ReplayAfter(ctx, auth.Actor(ctx), in.ID, *in.Body.After)
+	case in.Body.Since != nil && in.Body.After == nil:
+		p, err = s.Outbox.ReplaySince(ctx, auth.Actor(ctx), in.ID, *in.Body.Since)
+	default:
+		err = fault.New(fault.Invalid, "outbox.replay-from").At("/after")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(replayOf(p)), nil
+}
+
+// listReplays: GET /webhooks/{id}/replays, permission party.admin.
+func (s *server) listReplays(ctx context.Context, in *ByID) (*listOut[replayBody], error) {
+	all, err := s.Outbox.Replays(ctx, auth.Actor(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return allOf(all, replayOf), nil
+}
+
 type historyInput struct {
 	ByID
 	Paging

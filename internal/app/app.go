@@ -214,6 +214,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	a.Outbox = outbox.New(outbox.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Log: a.Log,
 		Send: a.tracedHook(deliver.Webhook(a.Fetch.HTTP())), BaseURL: c.PublicURL, AllowHTTP: c.Demo,
+		Concerned: a.concerned,
 	})
 	a.Duty = duty.New(a.DB, a.Feed, a.Clock)
 	if err := a.openMail(); err != nil {
@@ -262,27 +263,18 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 	for _, s := range slices.Concat(a.Notice.Subscriptions(), a.Tell.Subscriptions()) {
 		a.Feed.Subscribe(s)
 	}
-	a.Feed.Subscribe(a.vouched(a.Outbox.Subscription()))
+	a.Feed.Subscribe(a.Outbox.Subscription())
 	a.Jobs, err = job.New(a.DB, a.Log, a.works(), a.sweeps())
 	return err
 }
 
-// vouched narrows what leaves about notices to whom the room itself says that
+// concerned narrows what leaves about notices to whom the room itself says that
 // they concern: an entry alone is no proof of that.
-func (a *App) vouched(s feed.Subscription) feed.Subscription {
-	ahead := s.Ahead
-	s.Ahead = func(ctx context.Context, tx *db.Tx, all []feed.Entry) (feed.Do, error) {
-		do, err := ahead(ctx, tx, all)
-		return func(ctx context.Context, tx *db.Tx, e feed.Entry) (err error) {
-			if e.Object == "notice" {
-				if e.Audience, err = a.Notice.Concerned(ctx, tx, e); err != nil {
-					return err
-				}
-			}
-			return do(ctx, tx, e)
-		}, err
+func (a *App) concerned(ctx context.Context, tx *db.Tx, e feed.Entry) ([]string, error) {
+	if e.Object != "notice" {
+		return e.Audience, nil
 	}
-	return s
+	return a.Notice.Concerned(ctx, tx, e)
 }
 
 // reindex makes what was stored before there was a search be found, once, while

@@ -47,6 +47,7 @@ const (
 	PartyRead    Act = "party.read"
 	PartyKey     Act = "party.key"     // one's own keys: add, revoke, make an API key
 	PartyAdmin   Act = "party.admin"   // people, keys, webhooks of one's own organisation
+	PartyReplay  Act = "party.replay"  // have what was sent to one's own webhook sent there again
 	PartyRecover Act = "party.recover" // let a colleague make a new key, as the second person
 	PartyAdd     Act = "party.add"     // invite another organisation
 	PolicyRead   Act = "policy.read"   // jurisdictions and their figures
@@ -139,6 +140,7 @@ func Rules() []Rule {
 		{Act: PartyRead, Relation: Own},
 		{Act: PartyKey, Relation: Own, Proof: Touch},
 		{Act: PartyAdmin, Roles: []party.Role{party.Admin}, Relation: Own, Proof: Touch},
+		{Act: PartyReplay, Roles: []party.Role{party.Admin}, Relation: Own},
 		{Act: PartyRecover, Roles: []party.Role{party.Admin, party.Approver}, Relation: Own, Fresh: true, Proof: Touch},
 		{Act: PartyAdd, Kinds: []party.Kind{party.Agency, party.Authority}, Roles: []party.Role{party.Admin}, Relation: Any, Proof: Touch},
 		{Act: PolicyRead, Relation: Any},

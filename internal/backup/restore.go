@@ -397,6 +397,9 @@ func (in *restorer) settle(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
+	if _, err = tx.Exec(ctx, `UPDATE endpoint_replays SET done_at = $1 WHERE done_at IS NULL`, db.Micros(now)); err != nil {
+		return err
+	}
 	if _, err = tx.Exec(ctx, `UPDATE mails SET state = $1, done_at = $2, last_error = $3 WHERE state = $4`,
 		string(mail.GivenUp), db.Micros(now), Reason, string(mail.Waiting)); err != nil {
 		return err

@@ -124,6 +124,38 @@ func After(ctx context.Context, r db.Reader, party string, seq int64, n int) ([]
 		ORDER BY e.seq`, seq, party, n)
 }
 
+// Own returns at most n entries of a party's own that come after seq, up to and
+// with until, in order. It leaves out what everybody may see.
+func Own(ctx context.Context, r db.Reader, party string, seq, until int64, n int) ([]Entry, error) {
+	return db.All(ctx, r, scan, `
+		SELECT `+columns+` FROM feed_audience a JOIN feed_entries e ON e.seq = a.seq
+		WHERE a.party_id = $1 AND a.seq > $2 AND a.seq <= $3 ORDER BY a.seq LIMIT $4`, party, seq, until, n)
+}
+
+// CountOwn counts what Own would return.
+func CountOwn(ctx context.Context, r db.Reader, party string, seq, until int64, n int) (int, error) {
+	c, err := db.Value[int64](ctx, r, `SELECT count(*) FROM (SELECT 1 FROM feed_audience WHERE party_id = $1 AND seq > $2 AND seq <= $3 LIMIT $4) a`, party, seq, until, n)
+	return int(c), err
+}
+
+// Before returns the last sequence number that was given before a time, 0 if
+// none was. It looks at some twenty entries: numbers have no gaps, and the
+// times at which they were given grow with them.
+func Before(ctx context.Context, r db.Reader, at time.Time) (int64, error) {
+	low := int64(0) // given before, or 0
+	high, err := Last(ctx, r)
+	for high++; err == nil && high-low > 1; { // high: not given before
+		middle := low + (high-low)/2
+		var given int64
+		if given, err = db.Value[int64](ctx, r, `SELECT sequenced_at FROM feed_entries WHERE seq = $1`, middle); given < db.Micros(at) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, err
+}
+
 // Of returns what happened to one object, oldest first, at most n entries.
 // The caller has checked that the reader may see the object.
 func Of(ctx context.Context, r db.Reader, object, id string, n int) ([]Entry, error) {

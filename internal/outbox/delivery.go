@@ -121,12 +121,19 @@ func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry, of map[st
 	if administers(e.Object) && e.Kind != testEvent {
 		return nil
 	}
+	if err := o.narrow(ctx, tx, &e); err != nil {
+		return err
+	}
 	for _, p := range e.Audience {
 		for _, to := range of[p] {
 			if e.Kind == testEvent && e.ObjectID != to.ID || e.Kind != testEvent && !to.wants(e.Kind) {
 				continue
 			}
-			if err := o.enqueue(ctx, tx, to, e); err != nil {
+			in := newsLane
+			if e.Kind == testEvent {
+				in = testLane
+			}
+			if _, err := o.enqueue(ctx, tx, to, e, in); err != nil {
 				return fmt.Errorf("enqueue for endpoint %s: %w", to.ID, err)
 			}
 		}
@@ -134,29 +141,35 @@ func (o *Outbox) onEntry(ctx context.Context, tx *db.Tx, e feed.Entry, of map[st
 	return nil
 }
 
-func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Entry) error {
-	d := Delivery{
-		ID: db.NewID(), Endpoint: to.ID, Seq: e.Seq, Type: e.Kind, Object: e.Object, ObjectID: e.ObjectID, Ref: e.Ref,
-		CreatedAt: o.Clock.Now(), party: to.Party, lane: newsLane,
+// narrow leaves in an entry's audience whom it concerns.
+func (o *Outbox) narrow(ctx context.Context, tx *db.Tx, e *feed.Entry) (err error) {
+	if o.Concerned != nil {
+		e.Audience, err = o.Concerned(ctx, tx, *e)
 	}
-	if e.Kind == testEvent {
-		d.lane = testLane
+	return err
+}
+
+// enqueue writes the delivery of an entry to an endpoint; false if there is one.
+func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Entry, in lane) (bool, error) {
+	d := Delivery{
+		ID: o.messageID(to.ID, e.Seq), Endpoint: to.ID, Seq: e.Seq, Type: e.Kind, Object: e.Object, ObjectID: e.ObjectID, Ref: e.Ref,
+		CreatedAt: o.Clock.Now(), party: to.Party, lane: in,
 	}
 	body, err := notes.Canonical(notes.Webhook{
 		V: 1, ID: d.ID, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
 		URL: o.BaseURL + "/api/v1/" + plural(e.Object) + "/" + e.ObjectID, Sequence: e.Seq,
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err := tx.Exec(ctx, `
+	n, err := tx.Exec(ctx, `
 		INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at, queued_at, lane, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', 0, $10, $10, $10, $11, $12) ON CONFLICT (endpoint_id, seq) DO NOTHING`,
-		d.ID, d.Endpoint, d.party, d.Seq, d.Type, d.Object, d.ObjectID, d.Ref, body, db.Micros(d.CreatedAt), int(d.lane), o.deliveryMAC(d, body)); err != nil {
-		return err
+		d.ID, d.Endpoint, d.party, d.Seq, d.Type, d.Object, d.ObjectID, d.Ref, body, db.Micros(d.CreatedAt), int(d.lane), o.deliveryMAC(d, body))
+	if err == nil && n > 0 {
+		tx.AfterCommit(o.due.Wake)
 	}
-	tx.AfterCommit(o.due.Wake)
-	return nil
+	return n > 0, err
 }
 
 // plural returns the noun as the API's paths have it.

@@ -96,12 +96,15 @@ type Sender func(ctx context.Context, m Message) Result
 
 // Deps are what an Outbox stands on.
 type Deps struct {
-	DB        *db.DB
-	Feed      *feed.Feed
-	Clock     clock.Clock
-	Vault     *vault.Vault
-	Log       *slog.Logger
-	Send      Sender
+	DB    *db.DB
+	Feed  *feed.Feed
+	Clock clock.Clock
+	Vault *vault.Vault
+	Log   *slog.Logger
+	Send  Sender
+	// Concerned, if set, narrows an entry's audience to whom its object concerns
+	// as it stands: an entry alone is no proof of that.
+	Concerned func(ctx context.Context, tx *db.Tx, e feed.Entry) ([]string, error)
 	BaseURL   string // of the public origin, without a final slash
 	AllowHTTP bool   // plain-text endpoints, for the demo and tests only
 }
@@ -111,6 +114,7 @@ type Outbox struct {
 	Deps
 	due        feed.Signal   // something may leave
 	made       feed.Signal   // an attempt was made
+	asked      feed.Signal   // something is to be sent again
 	claimFor   time.Duration // ownClaim or sharedClaim
 	renewEvery time.Duration
 }

@@ -61,6 +61,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	defer stop()
 	var senders sync.WaitGroup
 	defer senders.Wait()
+	senders.Go(func() { o.replays(ctx) })
 	busy := &inFlight{ids: make(map[string]bool)}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()

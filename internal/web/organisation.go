@@ -35,6 +35,7 @@ func (s *Server) adminRoutes() []Route {
 		{"GET /organisation/webhooks/{id}", auth.PartyAdmin, s.webhook},
 		{"POST /organisation/webhooks/{id}/test", auth.PartyAdmin, s.testWebhook},
 		{"POST /organisation/webhooks/{id}/resume", auth.PartyAdmin, s.resumeWebhook},
+		{"POST /organisation/webhooks/{id}/replay", auth.PartyAdmin, s.replayWebhook},
 		{"POST /organisation/webhooks/{id}/rotate", auth.PartyAdmin, s.rotateWebhook},
 		{"POST /organisation/webhooks/{id}/remove", auth.PartyAdmin, s.removeWebhook},
 		{"GET /organisation/record", auth.PartyAdmin, s.record},

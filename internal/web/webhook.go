@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/canonical"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/web/components"
@@ -26,6 +27,10 @@ type HookPage struct {
 	Rows       []AttemptRow
 	Older      string // address of the next page, "" at the end
 	First      bool   // the newest page of the log
+	Replays    []ReplayRow
+	ZoneName   string // of the times that are typed in
+	Errors     []components.FieldError
+	Since      string // what was typed in
 }
 
 // A TrialBox is what became of the last test.
@@ -41,6 +46,9 @@ type AttemptRow struct {
 	OK, Repeat                              bool
 }
 
+// A ReplayRow is what somebody asked to have sent again.
+type ReplayRow struct{ What, Done string }
+
 const (
 	// logPage is how many attempts one page shows.
 	logPage = 50
@@ -51,6 +59,11 @@ const (
 // webhook: GET /organisation/webhooks/{id}?before=CURSOR&test=ENTRY. Opened for
 // a test it waits a little for what becomes of it.
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) error {
+	return s.showWebhook(w, r, http.StatusOK, func(*HookPage) {})
+}
+
+// showWebhook renders the page after change has added what a POST left to say.
+func (s *Server) showWebhook(w http.ResponseWriter, r *http.Request, status int, change func(*HookPage)) error {
 	ctx, actor, id := r.Context(), actorOf(r.Context()), r.PathValue("id")
 	p := i18n.For(langOf(r))
 	trial, tried, err := s.trial(ctx, r, id)
@@ -77,7 +90,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) error {
 	}
 	pg := HookPage{
 		ConsolePage: c, Title: c.Party.Name, Sub: p.T("admin.hook.sub"), Tabs: s.adminTabs(p, actor, "people"),
-		Hook: hookRow(c, h), Host: host, First: before == outbox.Cursor{},
+		Hook: hookRow(c, h), Host: host, First: before == outbox.Cursor{}, ZoneName: c.Zone.String(),
 	}
 	pg.fares(h)
 	if tried {
@@ -89,7 +102,33 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) error {
 	if next != (outbox.Cursor{}) {
 		pg.Older = "/organisation/webhooks/" + id + "?before=" + url.QueryEscape(next.String())
 	}
-	return s.render(w, r, http.StatusOK, webhookView(pg))
+	if err := s.fillReplays(r, &pg, id); err != nil {
+		return err
+	}
+	change(&pg)
+	pg.Failed = len(pg.Errors) > 0
+	return s.render(w, r, status, webhookView(pg))
+}
+
+// fillReplays lists what was asked for again.
+func (s *Server) fillReplays(r *http.Request, pg *HookPage, id string) error {
+	all, err := s.Outbox.Replays(r.Context(), actorOf(r.Context()), id)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	names, err := s.namesOf(r, actorOf(r.Context()))
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		row := ReplayRow{Done: pg.P.T("admin.hook.replay.running")}
+		row.What = pg.P.T("admin.hook.replay.row", "At", pg.P.DateTime(p.AskedAt, pg.Zone), "By", names[string(p.By)], "After", pg.P.Number(p.After+1), "Until", pg.P.Number(p.Until))
+		if !p.DoneAt.IsZero() {
+			row.Done = pg.P.N("admin.hook.replay.done", p.Queued)
+		}
+		pg.Replays = append(pg.Replays, row)
+	}
+	return nil
 }
 
 // trial is the last test of a webhook; the one that the page was opened for is
@@ -231,6 +270,33 @@ func (s *Server) resumeWebhook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return seeOther(w, r, "/organisation/webhooks/"+url.PathEscape(r.PathValue("id")))
+}
+
+// replayWebhook: POST /organisation/webhooks/{id}/replay since, a date and time
+// of the actor's zone.
+func (s *Server) replayWebhook(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(w, r); err != nil {
+		return err
+	}
+	actor, id := actorOf(r.Context()), r.PathValue("id")
+	typed := strings.TrimSpace(r.PostForm.Get("since"))
+	since, err := time.ParseInLocation("2006-01-02 15:04", strings.Replace(typed, "T", " ", 1), localTime(actor))
+	if err != nil {
+		err = fault.New(fault.Invalid, "admin.hook.replay.time").At("/since")
+	} else {
+		_, err = s.Outbox.ReplaySince(r.Context(), actor, id, since)
+	}
+	if err == nil {
+		return seeOther(w, r, "/organisation/webhooks/"+url.PathEscape(id)+"#replays")
+	}
+	if fault.Is(err, "outbox.replay-running") {
+		err = fault.New(fault.Invalid, "outbox.replay-running").At("/since")
+	}
+	wrong, err := fieldErrors(i18n.For(langOf(r)), err, map[string]string{"/since": "since"})
+	if err != nil {
+		return err
+	}
+	return s.showWebhook(w, r, http.StatusUnprocessableEntity, func(pg *HookPage) { pg.Errors, pg.Since = wrong, typed })
 }
 
 // rotateWebhook: POST /organisation/webhooks/{id}/rotate

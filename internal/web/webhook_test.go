@@ -9,9 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/web/browsertest"
 )
@@ -149,6 +151,73 @@ func TestTheLogOfAWebhookHasPages(t *testing.T) {
 	}
 	if rows != 120 {
 		t.Errorf("the pages show %d attempts, want 120", rows)
+	}
+}
+
+// What was sent before is sent again when an administrator asks for it on the
+// page, which shows who asked for what, and the log marks the repeat.
+func TestWhatWasSentIsSentAgainFromThePage(t *testing.T) {
+	x := exchangetest.Start(t)
+	since := url.Values{"since": {"2020-01-01T00:00"}}
+	came := make(chan string, 64) // identifiers of messages
+	r := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came <- r.Header.Get("webhook-id") }))
+	t.Cleanup(r.Close)
+	path, platform := hooked(t, x, r.URL), x.As(t, "platform").Actor
+	if err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := x.App.Feed.Record(ctx, tx, feed.Event{Kind: "drill.sent", Object: "drill", ObjectID: "d1", Audience: []string{string(platform.Party)}, At: x.App.Clock.Now()})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first := arrival(t, came)
+	for lang, want := range map[string]string{"en": "That is no date and time", "id": "Itu bukan tanggal dan waktu"} {
+		status, page := post(t, x, "platform", path+"/replay?lang="+lang, url.Values{"since": {"<b>soon"}})
+		if status != http.StatusUnprocessableEntity || strings.Count(page, want) != 2 || !strings.Contains(page, `value="&lt;b&gt;soon"`) {
+			t.Errorf("%s: no time: %d, and the page does not say %q over it and beside it, or lost what was typed", lang, status, want)
+		}
+	}
+	if status, _ := post(t, x, "other-platform", path+"/replay", since); status != http.StatusNotFound {
+		t.Errorf("another platform has it sent again: %d", status)
+	}
+	if all, err := x.App.Outbox.Replays(t.Context(), platform, path[strings.LastIndex(path, "/")+1:]); err != nil || len(all) != 0 {
+		t.Fatalf("asked for: %+v (%v), want nothing yet", all, err)
+	}
+	post(t, x, "platform", path+"/replay", since)
+	if again := arrival(t, came); again != first {
+		t.Errorf("came again as %s, want %s", again, first)
+	}
+	_, page := post(t, x, "platform", path+"/test?lang=en", nil) // goes after it, one by one
+	for m := lookAgain.FindStringSubmatch(page); m != nil; m = lookAgain.FindStringSubmatch(page) {
+		_, page = get(t, x, "platform", m[1])
+	}
+	for lang, want := range map[string][]string{"en": {"entries 1 to ", "1 message", ">sent again<"}, "id": {"entri 1 sampai ", "1 pesan", ">dikirim ulang<"}} {
+		_, page := get(t, x, "platform", path+"?lang="+lang)
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("%s: the page does not say %q", lang, w)
+			}
+		}
+	}
+	for name, v := range map[string]browsertest.View{"desk": {}, "phone": {Phone: true, Dark: true}} {
+		p := browsertest.Open(t, v)
+		p.Bring(x.As(t, "platform").Browser.Jar, x.URL)
+		p.Go(x.URL + path)
+		p.Shot("replay-" + name)
+		if wide := p.Overflow(); wide > 0 {
+			t.Errorf("%s: %d pixels too wide", name, wide)
+		}
+	}
+}
+
+// arrival waits for the next message.
+func arrival(t *testing.T, came <-chan string) string {
+	t.Helper()
+	select {
+	case id := <-came:
+		return id
+	case <-time.After(time.Minute):
+		t.Fatal("nothing came")
+		return ""
 	}
 }
 
