@@ -22,10 +22,12 @@ import (
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/notice"
@@ -48,6 +50,8 @@ type Deps struct {
 	Outbox    *outbox.Outbox
 	Reports   *report.Room
 	Cases     *casework.Room
+	Flagger   *flagger.Room
+	Cage      *cage.Cage // opens pictures from outside; nil gives none out
 	Notices   *notice.Room
 	Log       *slog.Logger
 	Gate      *admit.Gate // nil lets everybody in

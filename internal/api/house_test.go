@@ -22,10 +22,12 @@ import (
 
 	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/party"
@@ -96,6 +98,8 @@ func start(t testing.TB, d *db.DB) *house {
 	reports := report.New(report.Deps{DB: d, Feed: h.feed, Clock: now, Vault: v, Packs: packs, Platforms: platforms})
 	cases := casework.New(casework.Deps{DB: d, Feed: h.feed, Clock: now, Vault: v, Packs: packs, Reports: reports})
 	notices := notice.New(notice.Deps{DB: d, Feed: h.feed, Clock: now, Vault: v, Packs: packs, Reports: reports, Cases: cases})
+	opened := cage.New(cage.Config{Uncaged: true})
+	lists := flagger.New(flagger.Deps{DB: d, Feed: h.feed, Clock: now, Vault: v, Reports: reports, Cage: opened})
 	a := auth.New(d, h.feed, now, v.MAC)
 	box := outbox.New(outbox.Deps{DB: d, Feed: h.feed, Clock: now, Vault: v, Log: log, BaseURL: "http://localhost"})
 	h.feed.Subscribe(cases.OnReport())
@@ -106,7 +110,7 @@ func start(t testing.TB, d *db.DB) *house {
 	h.sessions = a.NewSessions(false)
 	h.server = newServer(Deps{
 		DB: d, Clock: now, Vault: v, Auth: a, Packs: packs, Platforms: platforms, Outbox: box, Reports: reports, Cases: cases,
-		Notices: notices, Feed: h.feed, Log: log, Sessions: h.sessions, BaseURL: "http://localhost",
+		Notices: notices, Flagger: lists, Cage: opened, Feed: h.feed, Log: log, Sessions: h.sessions, BaseURL: "http://localhost",
 	})
 	h.settle(t)
 	srv := httptest.NewServer(h.server.handler())

@@ -59,7 +59,12 @@ func (h *house) possess(t *testing.T) things {
 	var mine list[keyBody]
 	victim.do(t, "GET", "/people/me/keys", nil).want(t, 200, &mine)
 
+	var sent listBody
+	listed, kind := form(t, "list", listSent{}, "url\nhttps://ruangsuara.example/v/77\n")
+	ratna.do(t, "POST", "/lists", listed, kind).want(t, 201, &sent)
+
 	return things{
+		"lists":   {sent.ID},
 		"batches": {h.batch(t)}, "reports": {rep.ID, rep.Files[0].ID}, "cases": {open}, "captures": {"", decided.CaptureList[0].Files[0].ID}, "hand-overs": {over.ID},
 		"notices": {n.ID, absent}, "dossiers": {decided.Dossiers[0].ID}, "webhooks": {hook.ID}, "deliveries": {deliveries.Items[0].ID},
 		"keys": {key.ID}, "people": {string(victim.actor.Person), mine.Items[0].ID}, "people/invitations": {invited.ID},

@@ -53,14 +53,18 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 		body.Lang = string(printer(ctx).Lang())
 	}
 	channel := report.API
+	var from party.ID
 	var spend admit.Spend
+	if by := auth.Actor(ctx); by.Known() {
+		from = by.Party
+	}
 	if isPartner(auth.Actor(ctx)) {
 		channel = report.Partner
 	} else if spend, err = s.pay(in.Work); err != nil {
 		return nil, err
 	}
 	got, err := s.Reports.Submit(ctx, report.Submission{
-		Channel: channel, Locations: body.Locations, Category: report.Category(body.Category), Description: body.Description, Soon: body.HurtSoon,
+		Channel: channel, From: from, Locations: body.Locations, Category: report.Category(body.Category), Description: body.Description, Soon: body.HurtSoon,
 		Lang: i18n.Lang(body.Lang), Agency: body.Agency, Contact: body.Contact, More: uploads(files), Token: in.Token, Spend: spend,
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/fetch"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/job"
 	"github.com/tangkal/tangkal/internal/mail"
@@ -68,6 +69,7 @@ type App struct {
 	Search    *search.Index
 	Report    *report.Room
 	Casework  *casework.Room
+	Flagger   *flagger.Room
 	Notice    *notice.Room
 	Tell      *tell.Teller
 	Duty      *duty.Rota
@@ -246,6 +248,12 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 			return a.Jobs.Enqueue(ctx, tx, jobCapture, string(id))
 		},
 	})
+	a.Flagger = flagger.New(flagger.Deps{
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Reports: a.Report, Cage: a.Cage,
+		Enqueue: func(ctx context.Context, tx *db.Tx, id flagger.ID) error {
+			return a.Jobs.Enqueue(ctx, tx, jobList, string(id))
+		},
+	})
 	a.Notice = notice.New(notice.Deps{
 		Search: a.Search, DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Packs: a.Packs, Reports: a.Report, Cases: a.Casework, Log: a.Log,
 		Announce: func(ctx context.Context, tx *db.Tx, to party.ID, m notice.Announcement) error {
@@ -303,7 +311,11 @@ func (a *App) reindex(ctx context.Context) error {
 	return nil
 }
 
-const jobCapture = "capture"
+// The kinds of job.
+const (
+	jobCapture = "capture"
+	jobList    = "list"
+)
 
 // works are the jobs of the rooms.
 func (a *App) works() []job.Work {
@@ -316,6 +328,16 @@ func (a *App) works() []job.Work {
 				return err // tried again later
 			}
 			return a.Casework.DoCapture(ctx, casework.CaptureID(id))
+		},
+	}, {
+		Kind: jobList, Timeout: 15 * time.Minute, Attempts: 20,
+		Do: func(ctx context.Context, id string) (err error) {
+			ctx, end := a.Trace.Begin(ctx, "job "+jobList)
+			defer func() { end(err != nil) }()
+			if err := a.Disk.Work(); err != nil {
+				return err // tried again later
+			}
+			return a.Flagger.Work(ctx, flagger.ID(id))
 		},
 	}}
 }
@@ -332,6 +354,8 @@ func (a *App) sweeps() []job.Sweep {
 		{Name: "urgent-calls", Every: 10 * time.Second, Do: a.Tell.Urgent},
 		{Name: "digests", Every: time.Minute, Do: a.Tell.Digests},
 		{Name: "captures", Every: time.Minute, Do: a.enqueueCaptures},
+		{Name: "lists", Every: time.Minute, Do: a.enqueueLists},
+		{Name: "old-lists", Every: time.Hour, Do: a.Flagger.Sweep},
 		{Name: "tickets", Every: time.Hour, Do: func(ctx context.Context) error { return a.Toll.Sweep(ctx, a.DB) }},
 		{Name: "recoveries", Every: time.Minute, Do: a.Auth.SweepRecoveries},
 		{Name: "sessions", Every: time.Hour, Do: a.Auth.SweepSessions},
@@ -352,6 +376,22 @@ func (a *App) enqueueCaptures(ctx context.Context) error {
 	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		for _, id := range ids {
 			if err := a.Jobs.Enqueue(ctx, tx, jobCapture, string(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// enqueueLists asks again for lists whose job was lost.
+func (a *App) enqueueLists(ctx context.Context) error {
+	ids, err := a.Flagger.Running(ctx)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		for _, id := range ids {
+			if err := a.Jobs.Enqueue(ctx, tx, jobList, string(id)); err != nil {
 				return err
 			}
 		}

@@ -185,7 +185,9 @@ func TestAProgramPaysForAReport(t *testing.T) {
 	if got := send("Work", paid); got.status != http.StatusTooManyRequests {
 		t.Errorf("paid twice with one ticket: %d %s", got.status, got.body)
 	}
-	if got := send("Authorization", "Bearer "+x.Cast(t, "platform").APIKey); got.status != http.StatusCreated {
-		t.Errorf("with a key: %d %s", got.status, got.body)
+	for who, want := range map[string]int{"analyst": http.StatusCreated, "platform": http.StatusTooManyRequests} { // a key alone makes no partner
+		if got := send("Authorization", "Bearer "+x.Cast(t, who).WithAPIKey(t).APIKey); got.status != want {
+			t.Errorf("with a key of the %s: %d %s, want %d", who, got.status, got.body, want)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 func (a *App) Handler() (http.Handler, error) {
 	pages := web.New(web.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Sessions: a.Sessions, Passkeys: a.Passkeys, Provider: a.Provider, Vault: a.Vault,
-		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Report: a.Report, Casework: a.Casework, Notice: a.Notice, Cage: a.Cage, Mail: a.Mail, Tell: a.Tell, Duty: a.Duty, Gate: a.Gate, Toll: a.Toll,
+		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Report: a.Report, Casework: a.Casework, Flagger: a.Flagger, Notice: a.Notice, Cage: a.Cage, Mail: a.Mail, Tell: a.Tell, Duty: a.Duty, Gate: a.Gate, Toll: a.Toll,
 		EvidenceOrigin: a.Config.EvidenceOrigin, Secure: a.Config.secure(), Demo: a.Config.Demo, Stopping: a.stopping,
 		Emergency: a.Config.emergency(), ExitURL: a.Config.ExitURL, Counsel: a.Config.Counsel, CounselURL: a.Config.CounselURL,
 	})
@@ -29,7 +29,7 @@ func (a *App) Handler() (http.Handler, error) {
 	mux.Handle("/", console)
 	mux.Handle("/api/", api.New(api.Deps{
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Vault: a.Vault, Auth: a.Auth, Sessions: a.Sessions,
-		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Reports: a.Report, Cases: a.Casework, Notices: a.Notice,
+		Packs: a.Packs, Platforms: a.Platforms, Outbox: a.Outbox, Reports: a.Report, Cases: a.Casework, Flagger: a.Flagger, Cage: a.Cage, Notices: a.Notice,
 		BaseURL: a.Config.PublicURL, Gate: a.Gate, Toll: a.Toll,
 	}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -24,6 +24,9 @@ const (
 	ReportRead  Act = "report.read"
 	ReportReply Act = "report.reply" // message the reporter through the receipt
 
+	ListRead Act = "list.read" // lists that one's own organisation sent, and how often it was right
+	ListSend Act = "list.send" // read a list, and report its rows
+
 	CaseRead     Act = "case.read"
 	CaseWork     Act = "case.work"     // take, capture, assess, close, hold, hand over
 	CaseAssign   Act = "case.assign"   // give a case to a colleague
@@ -97,6 +100,12 @@ var (
 	overseers  = []party.Role{party.Reviewer, party.Auditor}
 	platforms  = []party.Kind{party.Platform}
 	oversights = []party.Kind{party.Oversight}
+	// flaggers report under their own name: whoever was invited, but for those
+	// who are addressed, who resolve names and who review.
+	flaggers = []party.Kind{
+		party.Agency, party.State, party.Civil, party.LawEnforcement, party.FinancialIntelligence, party.Intergovernmental, party.Research, party.Helpline,
+	}
+	senders = []party.Role{party.Analyst, party.Liaison}
 )
 
 // Rules is the whole table of rights. An auditor reads it as docs/rights.md.
@@ -104,6 +113,9 @@ func Rules() []Rule {
 	return []Rule{
 		{Act: ReportRead, Kinds: deciders, Roles: caseStaff, Relation: Own},
 		{Act: ReportReply, Kinds: deciders, Roles: []party.Role{party.Analyst}, Relation: Own},
+
+		{Act: ListRead, Kinds: flaggers, Roles: senders, Relation: Own},
+		{Act: ListSend, Kinds: flaggers, Roles: senders, Relation: Own},
 
 		{Act: CaseRead, Kinds: deciders, Roles: caseStaff, Relation: Own},
 		{Act: CaseRead, Kinds: deciders, Roles: caseStaff, Relation: Receiver},

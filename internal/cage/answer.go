@@ -8,25 +8,29 @@ import (
 	"sync"
 
 	"github.com/tangkal/tangkal/internal/cage/picture"
+	"github.com/tangkal/tangkal/internal/cage/sheet"
 )
 
-// receive takes the picture that a worker made. Nothing it says is believed:
-// whoever has broken into a worker may answer what they like, but only with a
-// picture of a known type, which is shown as one.
-func (w *worker) receive(o order, kind byte, body []byte) (picture.Picture, error) {
-	var d done
-	if kind != frameDone || json.Unmarshal(body, &d) != nil {
-		return picture.Picture{}, errFrame
+// receive takes what a worker made. Nothing it says is believed: whoever has
+// broken into a worker may answer what they like, but only with a picture of a
+// known type, which is shown as one, or with a table, which is read as one.
+func (w *worker) receive(o order, kind byte, body []byte) (product, error) {
+	p := product{}
+	if kind != frameDone || json.Unmarshal(body, &p.done) != nil {
+		return product{}, errFrame
 	}
 	limit := o.Size + slack
-	data, err := readFile(w.out, limit)
-	if err != nil {
-		return picture.Picture{}, err
+	if o.Op == Rows {
+		limit = sheet.MaxEncoded
 	}
-	if !d.valid(o, limit, data) {
-		return picture.Picture{}, errFrame
+	var err error
+	if p.data, err = readFile(w.out, limit); err != nil {
+		return product{}, err
 	}
-	return picture.Picture{Type: d.Type, Width: d.Width, Height: d.Height, Frames: d.Frames, Data: data}, nil
+	if o.Op == Strip && !p.valid(o, limit, p.data) {
+		return product{}, errFrame
+	}
+	return p, nil
 }
 
 // slack is how much longer than its original a stripped picture can be: the
@@ -39,11 +43,10 @@ func readRefusal(body []byte) error {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return errFrame
 	}
-	reason := picture.Reason(r.Reason)
-	if !slices.Contains(picture.Reasons(), reason) {
+	if !slices.Contains(picture.Reasons(), picture.Reason(r.Reason)) && !slices.Contains(sheet.Reasons(), sheet.Reason(r.Reason)) {
 		return errFrame
 	}
-	return refused(reason)
+	return refused(r.Reason)
 }
 
 // tail keeps the beginning of what a worker complains about, for the log.

@@ -1,4 +1,4 @@
-// Package cage opens files from outside where they can do no harm: in a process
+// Package cage opens files from outside, pictures and workbooks, where they can do no harm: in a process
 // of its own that may compute and answer, and nothing else. It has no network,
 // no files, no keys; it cannot start or trace a process; its memory and its
 // time are bounded; and it is gone after one file (threats T05, T06).
@@ -25,14 +25,34 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/cage/picture"
+	"github.com/tangkal/tangkal/internal/cage/sheet"
 	"github.com/tangkal/tangkal/internal/fault"
 )
 
 // An Op is a kind of job.
 type Op string
 
-// Strip is the picture without what is not seen in it.
-const Strip Op = "strip"
+// The kinds of job.
+const (
+	Strip Op = "strip" // a picture without what is not seen in it
+	Rows  Op = "rows"  // what a workbook's cells hold
+)
+
+// mostBytes bounds the file of a job.
+func (op Op) mostBytes() int64 {
+	if op == Rows {
+		return sheet.MaxBytes
+	}
+	return picture.MaxBytes
+}
+
+// tooLarge is the reason for what takes more than it may.
+func (op Op) tooLarge() string {
+	if op == Rows {
+		return string(sheet.TooLarge)
+	}
+	return string(picture.TooLarge)
+}
 
 // Limits of one job (threat T06).
 const (
@@ -227,7 +247,33 @@ func (c *Cage) refill(ctx context.Context) {
 // Invalid, with a reason of package picture. That the worker broke off, was too
 // slow or took too much memory is Unavailable, as is a full queue.
 func (c *Cage) Strip(ctx context.Context, size int64, content io.Reader) (picture.Picture, error) {
-	p, err := c.do(ctx, order{Op: Strip, Size: size}, content)
+	p, err := c.counted(ctx, order{Op: Strip, Size: size}, content)
+	if err != nil {
+		return picture.Picture{}, err
+	}
+	return picture.Picture{Type: p.Type, Width: p.Width, Height: p.Height, Frames: p.Frames, Data: p.data}, nil
+}
+
+// Rows returns the table that the workbook in content holds. size is that of
+// content in bytes.
+//
+// A file that is none, or too large or damaged, is Invalid, with a reason of
+// package sheet. What goes wrong with the worker is as with Strip.
+func (c *Cage) Rows(ctx context.Context, size int64, content io.Reader) (sheet.Table, error) {
+	p, err := c.counted(ctx, order{Op: Rows, Size: size}, content)
+	if err != nil {
+		return sheet.Table{}, err
+	}
+	t, err := sheet.Decode(p.data)
+	if e, ok := errors.AsType[*sheet.Error](err); ok {
+		err = refused(string(e.Reason))
+	}
+	return t, err
+}
+
+// counted does a job and counts how it ended.
+func (c *Cage) counted(ctx context.Context, o order, content io.Reader) (product, error) {
+	p, err := c.do(ctx, o, content)
 	switch {
 	case err == nil:
 		c.given.Add(1)
@@ -243,7 +289,7 @@ func (c *Cage) Strip(ctx context.Context, size int64, content io.Reader) (pictur
 // start.
 type Load struct {
 	Workers, Busy, Waiting int
-	Given, Refused, Failed int64 // pictures; files that are none; workers that broke off, or were not free
+	Given, Refused, Failed int64 // pictures and tables; files that are none; workers that broke off, or were not free
 }
 
 // Load returns how busy the workers are.
@@ -252,57 +298,55 @@ func (c *Cage) Load() Load {
 	return Load{c.Workers, busy, max(0, len(c.queue)-busy), c.given.Load(), c.refused.Load(), c.failed.Load()}
 }
 
-func (c *Cage) do(ctx context.Context, o order, content io.Reader) (picture.Picture, error) {
-	if o.Size > picture.MaxBytes {
-		return picture.Picture{}, refused(picture.TooLarge)
+func (c *Cage) do(ctx context.Context, o order, content io.Reader) (product, error) {
+	if o.Size > o.Op.mostBytes() {
+		return product{}, refused(o.Op.tooLarge())
 	}
 	select {
 	case c.queue <- struct{}{}:
 		defer func() { <-c.queue }()
 	default:
-		return picture.Picture{}, fault.New(fault.Unavailable, "cage.busy")
+		return product{}, fault.New(fault.Unavailable, "cage.busy")
 	}
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return picture.Picture{}, ctx.Err()
+		return product{}, ctx.Err()
 	}
 	if len(c.Worker) == 0 {
 		return c.uncaged(o, content)
 	}
 	w, err := c.take(ctx)
 	if err != nil {
-		return picture.Picture{}, fault.New(fault.Unavailable, "cage.absent").Because(err)
+		return product{}, fault.New(fault.Unavailable, "cage.absent").Because(err)
 	}
 	defer c.refill(ctx)
 	defer w.end()
 	if !slices.Contains(w.hello.Locks, lockSeccomp) && !c.Uncaged {
-		return picture.Picture{}, fault.New(fault.Unavailable, "cage.absent")
+		return product{}, fault.New(fault.Unavailable, "cage.absent")
 	}
 	return w.do(ctx, o, content)
 }
 
 // uncaged does the work here, if the operator has allowed that.
-func (c *Cage) uncaged(o order, content io.Reader) (picture.Picture, error) {
+func (c *Cage) uncaged(o order, content io.Reader) (product, error) {
 	if !c.Uncaged {
-		return picture.Picture{}, fault.New(fault.Unavailable, "cage.absent")
+		return product{}, fault.New(fault.Unavailable, "cage.absent")
 	}
-	data, err := io.ReadAll(io.LimitReader(content, picture.MaxBytes+1))
+	data, err := io.ReadAll(io.LimitReader(content, o.Op.mostBytes()+1))
 	if err != nil {
-		return picture.Picture{}, fmt.Errorf("read the file: %w", err)
+		return product{}, fmt.Errorf("read the file: %w", err)
 	}
 	if int64(len(data)) != o.Size {
-		return picture.Picture{}, refused(picture.Damaged)
+		return product{}, refused(string(picture.Damaged))
 	}
 	p, err := do(o, data)
-	if e, ok := errors.AsType[*picture.Error](err); ok {
-		return picture.Picture{}, refused(e.Reason)
+	if err != nil {
+		return product{}, refused(reasonOf(err))
 	}
-	return p, err
+	return p, nil
 }
 
 // refused is the fault for a file that a worker would not open.
-func refused(r picture.Reason) error {
-	return fault.New(fault.Invalid, string(r))
-}
+func refused(reason string) error { return fault.New(fault.Invalid, reason) }

@@ -22,7 +22,10 @@ func Work(in io.Reader, out io.Writer, locked bool, do func([]byte) (picture.Pic
 	if !locked {
 		lock = func() hello { return hello{Locks: []string{lockSeccomp}} } // a lie, for a test of the locks
 	}
-	return work(in, out, lock, func(_ order, data []byte) (picture.Picture, error) { return do(data) })
+	return work(in, out, lock, func(_ order, data []byte) (product, error) {
+		p, err := do(data)
+		return product{done{p.Type, p.Width, p.Height, p.Frames}, p.Data}, err
+	})
 }
 
 // SparePID is the process of the idle worker, 0 if there is none.

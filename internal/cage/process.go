@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tangkal/tangkal/internal/cage/picture"
 	"github.com/tangkal/tangkal/internal/fault"
 )
 
@@ -72,13 +71,13 @@ func (w *worker) kill(f *fault.Error) {
 }
 
 // do gives the worker its one job.
-func (w *worker) do(ctx context.Context, o order, content io.Reader) (picture.Picture, error) {
+func (w *worker) do(ctx context.Context, o order, content io.Reader) (product, error) {
 	timer := time.AfterFunc(wallTime, func() { w.kill(fault.New(fault.Unavailable, "cage.slow")) })
 	defer timer.Stop()
 	defer context.AfterFunc(ctx, func() { _ = w.cmd.Process.Kill() })()
 	over := make(chan struct{})
 	var watch sync.WaitGroup
-	watch.Go(func() { w.watch(over) })
+	watch.Go(func() { w.watch(o.Op, over) })
 	p, err := w.exchange(o, content)
 	close(over)
 	watch.Wait()
@@ -86,19 +85,19 @@ func (w *worker) do(ctx context.Context, o order, content io.Reader) (picture.Pi
 	case err == nil:
 		return p, nil
 	case ctx.Err() != nil:
-		return picture.Picture{}, ctx.Err()
+		return product{}, ctx.Err()
 	case w.cause.Load() != nil:
-		return picture.Picture{}, w.cause.Load()
+		return product{}, w.cause.Load()
 	case told || errors.As(err, new(*sourceError)):
-		return picture.Picture{}, err
+		return product{}, err
 	default:
 		w.end() // so that its last words are complete
-		return picture.Picture{}, fault.New(fault.Unavailable, "cage.died").Because(fmt.Errorf("%w %s", err, w.says.line()))
+		return product{}, fault.New(fault.Unavailable, "cage.died").Because(fmt.Errorf("%w %s", err, w.says.line()))
 	}
 }
 
 // watch ends the worker when its memory grows beyond its share.
-func (w *worker) watch(over <-chan struct{}) {
+func (w *worker) watch(op Op, over <-chan struct{}) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
@@ -107,7 +106,7 @@ func (w *worker) watch(over <-chan struct{}) {
 			return
 		case <-ticker.C:
 			if residentBytes(w.cmd.Process.Pid) > maxMemory {
-				w.kill(fault.New(fault.Invalid, string(picture.TooLarge)))
+				w.kill(fault.New(fault.Invalid, op.tooLarge()))
 				return
 			}
 		}
@@ -120,19 +119,19 @@ type sourceError struct{ error }
 func (e *sourceError) Unwrap() error { return e.error }
 
 // exchange sends the order and the file and takes the answer.
-func (w *worker) exchange(o order, content io.Reader) (picture.Picture, error) {
+func (w *worker) exchange(o order, content io.Reader) (product, error) {
 	if err := writeWords(w.in, frameJob, o); err != nil {
-		return picture.Picture{}, err
+		return product{}, err
 	}
 	if err := w.send(o.Size, content); err != nil {
-		return picture.Picture{}, err
+		return product{}, err
 	}
 	kind, body, err := readFrame(w.out, nil, maxWords)
 	if err != nil {
-		return picture.Picture{}, err
+		return product{}, err
 	}
 	if kind == frameRefused {
-		return picture.Picture{}, readRefusal(body)
+		return product{}, readRefusal(body)
 	}
 	return w.receive(o, kind, body)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/cage/picture"
+	"github.com/tangkal/tangkal/internal/cage/sheet"
 )
 
 // argument makes a program a worker, as its only one.
@@ -30,7 +31,13 @@ type order struct {
 	Size int64 `json:"size"`           // of the file, in bytes
 }
 
-// A done says what a worker made.
+// A product is what a worker made: words about it, and its bytes.
+type product struct {
+	done
+	data []byte
+}
+
+// A done says what a worker made. Of a table it says nothing.
 type done struct {
 	Type   string `json:"type"`
 	Width  int    `json:"width"`
@@ -68,7 +75,7 @@ func Self() []string {
 
 // work is the whole life of a worker: lock in, say hello, one job, end. The
 // server's closing of the pipe, or its death, ends it too.
-func work(in io.Reader, out io.Writer, lock func() hello, do func(order, []byte) (picture.Picture, error)) int {
+func work(in io.Reader, out io.Writer, lock func() hello, do func(order, []byte) (product, error)) int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM) // the server decides when its work ends
 	debug.SetMemoryLimit(softMemory)
 	time.AfterFunc(0, func() {}) // the runtime opens what its timers need, before that is denied
@@ -81,20 +88,16 @@ func work(in io.Reader, out io.Writer, lock func() hello, do func(order, []byte)
 		return 0 // nothing was to be done
 	}
 	time.AfterFunc(lastGasp, func() { os.Exit(1) }) // should nobody be left to end it
-	data, err := readFile(in, picture.MaxBytes)
+	data, err := readFile(in, o.Op.mostBytes())
 	if err != nil {
 		return 1
 	}
 	p, err := do(o, data)
 	if err != nil {
-		reason := picture.Damaged
-		if e, ok := errors.AsType[*picture.Error](err); ok {
-			reason = e.Reason
-		}
-		_ = writeWords(out, frameRefused, refusal{string(reason)}) // the server sees that nothing comes
+		_ = writeWords(out, frameRefused, refusal{reasonOf(err)}) // the server sees that nothing comes
 		return 0
 	}
-	if writeWords(out, frameDone, done{p.Type, p.Width, p.Height, p.Frames}) != nil || writeFile(out, p.Data) != nil {
+	if writeWords(out, frameDone, p.done) != nil || writeFile(out, p.data) != nil {
 		return 1
 	}
 	return 0
@@ -103,17 +106,37 @@ func work(in io.Reader, out io.Writer, lock func() hello, do func(order, []byte)
 // do carries out an order in the process that calls it: what a worker does, and
 // what the server itself does where there is no cage and the operator has
 // allowed that.
-func do(o order, data []byte) (picture.Picture, error) {
+func do(o order, data []byte) (product, error) {
 	switch o.Op {
 	case Strip:
-		return picture.Strip(data)
+		p, err := picture.Strip(data)
+		return product{done{p.Type, p.Width, p.Height, p.Frames}, p.Data}, err
+	case Rows:
+		t, err := sheet.ReadWorkbook(data)
+		if err != nil {
+			return product{}, err
+		}
+		table, err := t.Encode()
+		return product{data: table}, err
 	default:
-		return picture.Picture{}, &picture.Error{Reason: picture.Unsupported}
+		return product{}, &picture.Error{Reason: picture.Unsupported}
 	}
 }
 
-// valid reports whether the worker's words are among those that it can have.
+// reasonOf is the word for why a file was not opened.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*picture.Error](err); ok {
+		return string(e.Reason)
+	}
+	if e, ok := errors.AsType[*sheet.Error](err); ok {
+		return string(e.Reason)
+	}
+	return string(picture.Damaged)
+}
+
+// valid reports whether the worker's words about a picture are among those that
+// it can have.
 func (d done) valid(o order, limit int64, data []byte) bool {
 	return int64(len(data)) <= limit && picture.IsType(d.Type) && picture.TypeOf(data) == d.Type &&
-		d.Width > 0 && d.Height > 0 && d.Width <= picture.MaxPixels/d.Height && d.Frames > 0 && d.Frames <= picture.MaxFrames && o.Op != ""
+		d.Width > 0 && d.Height > 0 && d.Width <= picture.MaxPixels/d.Height && d.Frames > 0 && d.Frames <= picture.MaxFrames && o.Op == Strip
 }

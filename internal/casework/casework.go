@@ -101,6 +101,8 @@ type Case struct {
 	// last opened so, "" if it does not: see again.go.
 	Again string
 
+	Bulk bool // nobody has reported it but organisations by their lists
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string

@@ -45,9 +45,10 @@ func (c Case) Further() bool {
 	return c.Tier == "" && (c.Soon || c.urgent) && c.AheadAt.IsZero()
 }
 
-// claim lets a case come forward by what a report claims, if there is room.
+// claim lets a case come forward by what a report claims, if there is room. A
+// list claims nothing.
 func claim(ctx context.Context, tx *db.Tx, c *Case, f report.Facts, now time.Time) error {
-	if !c.Further() || !f.Soon && !life(f) {
+	if f.Bulk || !c.Further() || !f.Soon && !life(f) {
 		return nil
 	}
 	room := isKnown(f)

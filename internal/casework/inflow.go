@@ -173,7 +173,7 @@ func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Fa
 		return err
 	}
 	takeIn(&c, f)
-	c.ReportCount, c.Voices = 1, 1
+	c.ReportCount, c.Voices, c.Bulk = 1, 1, f.Bulk
 	if err := claim(ctx, tx, &c, f, now); err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func takeIn(c *Case, f report.Facts) {
 		c.Languages = append(c.Languages, string(f.Lang))
 	}
 	c.Heavy = c.Heavy || f.Files > 0
-	c.urgent = c.urgent || life(f)
+	c.urgent = c.urgent || life(f) && !f.Bulk
 	c.Soon = c.Soon || f.Soon
 }
 
@@ -285,6 +285,7 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 			return nil, err
 		}
 		if known == 0 {
+			c.Bulk = c.Bulk && f.Bulk
 			c.ReportCount++
 			if err := r.Search.Put(ctx, tx, reportDoc(*c, f, now)); err != nil {
 				return nil, err
@@ -344,13 +345,15 @@ const (
 
 // weighty says why a report opens a closed case again, "" if it does not: the
 // content was acted on and is reported anew; somebody speaks of a threat to
-// life; a partner or a match reports; or a reporter adds material. One more
+// life; a partner or a match reports, but not by a list; or a reporter adds material. One more
 // report by the public of what was found lawful does not, by form or by program
 // (threat-model T04).
 func weighty(c Case, f report.Facts, fresh, material bool) string {
 	switch {
 	case fresh && c.Outcome == outcomeActed:
 		return againUpload
+	case f.Bulk: // a list of years would open as many cases again
+		return ""
 	case fresh && slices.Contains([]report.Channel{report.Partner, report.Match}, f.Channel):
 		return againPartner
 	case fresh && (life(f) || f.Soon):

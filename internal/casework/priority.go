@@ -24,6 +24,7 @@ type Facts struct {
 	Crisis   bool
 	Kinds    []string // kinds of its locations
 	Voices   int      // of its reports: see Slot.Wave
+	Bulk     bool     // nobody has reported it but organisations by their lists
 }
 
 // The codes of reasons, in the order in which they are shown.
@@ -58,6 +59,9 @@ const fullAge = 24 * time.Hour
 // nothing. Reports count as voices (see Slot.Wave), by the logarithm of their number,
 // so that a crowd cannot push one case past the others: from 1 to 63 voices is
 // all there is.
+// What is only on lists, of which one may hold ten thousand lines, waits at half
+// the points of time alone until a person has assessed it or somebody else
+// reports it: behind everything fresh, and never for ever.
 // What a reporter claims counts half of what an analyst found; but where
 // somebody will be hurt soon, as they say, the case comes first until a person
 // has assessed it. Of both only so many count at once: see claim.go.
@@ -80,6 +84,11 @@ func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 		add(WhySoon, most)
 	case f.Life:
 		add(WhyClaim, w.TierThreatToLife.Int()/2)
+	}
+	if f.Bulk && f.Tier == "" {
+		add(WhyDeadline, share(w.Deadline.Int()/2, now.Sub(f.OpenedAt), f.Deadline.Sub(f.OpenedAt)))
+		add(WhyAge, share(w.Age.Int()/2, now.Sub(f.OpenedAt), fullAge))
+		return min(total, most), why
 	}
 	add(WhyDeadline, share(w.Deadline.Int(), now.Sub(f.OpenedAt), f.Deadline.Sub(f.OpenedAt)))
 	add(WhyReach, w.Reach.Int()*reach(f.Kinds)/4)

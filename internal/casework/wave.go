@@ -40,9 +40,21 @@ func (s Slot) voices() int {
 }
 
 // isKnown reports whether a report comes from a program or a partner, which are
-// known, and are a voice each time.
+// known: a voice each time, but an organisation only once.
 func isKnown(f report.Facts) bool {
 	return f.Channel == report.Partner || f.Channel == report.Match || f.Channel == report.Watch
+}
+
+// heardFrom reports whether the organisation that reports has reported the case
+// before: however many lists it stands on, an organisation is one voice.
+func (r *Room) heardFrom(ctx context.Context, tx *db.Tx, id ID, f report.Facts) (bool, error) {
+	if f.From == "" {
+		return false, nil
+	}
+	n, err := db.Value[int64](ctx, tx, `
+		SELECT count(*) FROM (SELECT 1 FROM reports r JOIN case_reports c ON c.report_id = r.id
+			WHERE c.case_id = $1 AND r.from_party = $2 AND r.id <> $3 LIMIT 1) h`, id, f.From, f.ID)
+	return n > 0, err
 }
 
 // hearFirst is hear for the report that opens a case: one voice.
@@ -64,8 +76,11 @@ func hearFirst(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.
 // changes.
 func (r *Room) hear(ctx context.Context, tx *db.Tx, c *Case, f report.Facts, now time.Time) error {
 	if isKnown(f) {
-		c.Voices++
-		return nil
+		again, err := r.heardFrom(ctx, tx, c.ID, f)
+		if err == nil && !again {
+			c.Voices++
+		}
+		return err
 	}
 	slot := now.Truncate(SlotOf)
 	alike, fresh, err := r.alike(ctx, tx, *c, f, slot)

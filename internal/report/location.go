@@ -51,6 +51,18 @@ func (r *Room) LocationsTx(ctx context.Context, tx *db.Tx, raw []string, now tim
 	return r.storeLocations(ctx, tx, fs, now)
 }
 
+// Read returns what raw links or handles name, without looking whether anybody
+// has named them before. Repeats are folded, the order is kept; what cannot be
+// a location is one fault with a part at "/locations/<i>" for each.
+func (r *Room) Read(raw []string) ([]Location, error) {
+	var c fault.Checker
+	out := []Location{}
+	for _, f := range r.parse(&c, raw) {
+		out = append(out, f.Location)
+	}
+	return out, c.Err()
+}
+
 // FindLocation returns the location of one raw link or handle, or a hidden
 // fault if nobody has named it yet.
 func (r *Room) FindLocation(ctx context.Context, q db.Reader, raw string) (Location, error) {

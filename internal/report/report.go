@@ -4,7 +4,8 @@
 // Whoever reports stays unknown (threat-model T01). Nothing of the connection
 // is kept; description, files, their names, messages and contact are sealed
 // under a key of the report's own, and the receipt by which the reporter comes
-// back is stored only as a MAC (T02). A report is routed to one agency by the
+// back is stored only as a MAC (T02). An organisation that reports with its key
+// or by a list does so under its name; which of its people did, is not kept here. A report is routed to one agency by the
 // jurisdiction's pack. What becomes of it is told to its reporter as steps,
 // which name organisations but never people or other reporters.
 package report
@@ -19,6 +20,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -139,6 +141,16 @@ type Submission struct {
 	Files       []Upload // what shows it, at most MaxFiles with More
 	More        Uploads  // files that arrive one by one while the request is read; may be nil
 
+	// From is the organisation that reports under its own name, "" for
+	// everybody else: nothing is kept of who they are. Bulk is that the report
+	// is one of a list.
+	From party.ID
+	Bulk bool
+
+	// With, if set, is carried out in the transaction that stores the report,
+	// and stops it with its fault.
+	With func(ctx context.Context, tx *db.Tx, id ID, ref string) error
+
 	// Spend, if set, is carried out in the transaction that stores the report,
 	// and stops it with its fault: what the report has cost. A repeat of a form
 	// with a Token costs nothing more.
@@ -166,6 +178,8 @@ type Facts struct {
 	Ref        string
 	Party      string // the agency it was routed to
 	Channel    Channel
+	From       party.ID // organisation that reported under its own name, "" for everybody else
+	Bulk       bool     // one of a list
 	Category   Category
 	Soon       bool // somebody will be hurt soon, the reporter says
 	Lang       i18n.Lang

@@ -164,3 +164,23 @@ func stepsOf(ctx context.Context, q db.Reader, id ID) ([]Step, error) {
 		return s, json.Unmarshal([]byte(args), &s.Args)
 	}, `SELECT kind, args, at FROM report_steps WHERE report_id = $1 ORDER BY at, id`, id)
 }
+
+// LastSteps returns the step that each report's timeline ends with.
+func (r *Room) LastSteps(ctx context.Context, q db.Reader, ids []ID) (map[ID]Step, error) {
+	out := make(map[ID]Step, len(ids))
+	_, err := db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
+		var id ID
+		var s Step
+		var args string
+		if err := row.Scan(&id, &s.Kind, &args, db.Time(&s.At)); err != nil {
+			return none, err
+		}
+		err = json.Unmarshal([]byte(args), &s.Args)
+		out[id] = s
+		return none, err
+	}, func(in string) string {
+		return `SELECT s.report_id, s.kind, s.args, s.at FROM report_steps s WHERE s.report_id IN (` + in + `) AND NOT EXISTS (
+			SELECT 1 FROM report_steps l WHERE l.report_id = s.report_id AND (l.at > s.at OR (l.at = s.at AND l.id > s.id)))`
+	}, ids)
+	return out, err
+}

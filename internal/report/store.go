@@ -14,7 +14,7 @@ import (
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
-const reportColumns = `r.id, r.party_id, r.ref, r.key, r.channel, r.category, r.lang, r.description, r.contact, r.contact_for, r.received_at, r.soon`
+const reportColumns = `r.id, r.party_id, r.ref, r.key, r.channel, r.category, r.lang, r.description, r.contact, r.contact_for, r.received_at, r.soon, r.from_party, r.bulk`
 
 // row is a report as stored.
 type row struct {
@@ -28,7 +28,7 @@ type row struct {
 func scanRow(from db.Row) (row, error) {
 	var r row
 	var key []byte
-	err := from.Scan(&r.ID, &r.Party, &r.Ref, &key, &r.Channel, &r.Category, &r.Lang, &r.description, &r.contact, &r.contactFor, db.Time(&r.ReceivedAt), &r.Soon)
+	err := from.Scan(&r.ID, &r.Party, &r.Ref, &key, &r.Channel, &r.Category, &r.Lang, &r.description, &r.contact, &r.contactFor, db.Time(&r.ReceivedAt), &r.Soon, db.Text(&r.From), &r.Bulk)
 	r.key = key
 	return r, err
 }
@@ -84,11 +84,11 @@ func factsOf(ctx context.Context, q db.Reader, ids []ID) (map[ID]Facts, error) {
 	out := make(map[ID]Facts, len(ids))
 	_, err := db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
 		var f Facts
-		err = row.Scan(&f.ID, &f.Party, &f.Ref, &f.Channel, &f.Category, &f.Lang, db.Time(&f.ReceivedAt), &f.Soon)
+		err = row.Scan(&f.ID, &f.Party, &f.Ref, &f.Channel, &f.Category, &f.Lang, db.Time(&f.ReceivedAt), &f.Soon, db.Text(&f.From), &f.Bulk)
 		out[f.ID] = f
 		return none, err
 	}, func(in string) string {
-		return `SELECT id, party_id, ref, channel, category, lang, received_at, soon FROM reports WHERE id IN (` + in + `)`
+		return `SELECT id, party_id, ref, channel, category, lang, received_at, soon, from_party, bulk FROM reports WHERE id IN (` + in + `)`
 	}, ids)
 	if err != nil {
 		return nil, err

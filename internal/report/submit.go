@@ -260,13 +260,18 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		}
 		row := []any{
 			in.report, to.ID, receipt.Ref, r.receiptMAC(code), []byte(wrapped), s.Channel, s.Category, s.Lang,
-			description, contact, contactFor, db.Micros(now), s.Soon,
+			description, contact, contactFor, db.Micros(now), s.Soon, db.OrNull(s.From), s.Bulk,
 		}
 		if err := insertReport(ctx, tx, row, token != nil); err != nil {
 			return err
 		}
 		if s.Spend != nil {
 			if err := s.Spend(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if s.With != nil {
+			if err := s.With(ctx, tx, in.report, receipt.Ref); err != nil {
 				return err
 			}
 		}
@@ -300,8 +305,8 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 // same form sent twice, is looked at: errAgain.
 func insertReport(ctx context.Context, tx *db.Tx, row []any, again bool) error {
 	const insert = `
-		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at, soon)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at, soon, from_party, bulk)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 	if !again { // its receipt is random
 		return tx.Send(ctx, insert, row...)
 	}

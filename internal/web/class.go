@@ -30,6 +30,7 @@ var large = map[string]int64{
 	"POST /receipt/material":     maxIntake,
 	"POST /cases/{id}/captures":  maxEvidence,
 	"POST /inbox/answers":        fileBody,
+	"POST /lists":                listBody,
 	"POST /inbox/answers/failed": 3 * fileBody, // percent-encoded
 	"POST /orders/{id}/recorded": maxActBody,
 	"POST /orders/{id}/served":   maxActBody,

@@ -27,6 +27,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/duty"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web"
 	"github.com/tangkal/tangkal/notes"
@@ -136,6 +137,9 @@ func (e *estate) give(t *testing.T) {
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)
 	e.things["profile/sessions"] = map[string]string{"id": session}
+	list, err := e.App.Flagger.Upload(t.Context(), d.Actor, flagger.File{Name: "matrix.csv", Content: strings.NewReader("url\nhttps://ruangsuara.example/v/listed\n"), Lang: "id"})
+	must(t, err)
+	e.things["lists"] = map[string]string{"id": string(list.ID)}
 	e.things["profile/keys"] = map[string]string{"id": string(d.Key)}
 }
 

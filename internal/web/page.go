@@ -168,6 +168,7 @@ func (s *Server) rail(p *i18n.Printer, actor party.Actor, active string, w waits
 			{"history", "history", "/orders", auth.NoticeRead, nil, false, ""},
 		}
 	}
+	work = append(work, place{"lists", "file-spreadsheet", "/lists", auth.ListRead, nil, false, ""})
 	own := []place{
 		{"organisation", "settings-2", "/organisation", auth.PartyRead, nil, false, ""},
 		{"policy", "scale", "/policy", auth.PolicyRead, nil, false, ""},

@@ -470,7 +470,7 @@ func TestErrorPagesSpeakBothLanguages(t *testing.T) {
 		}
 		pagetest.Check(t, "error", body)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, x.URL+"/report", strings.NewReader("category=unsure"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, x.URL+"/report?lang=en", strings.NewReader("category=unsure"))
 	if err != nil {
 		t.Fatal(err)
 	}

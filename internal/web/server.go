@@ -20,6 +20,7 @@ import (
 	"github.com/tangkal/tangkal/internal/duty"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/logbook"
 	"github.com/tangkal/tangkal/internal/mail"
@@ -50,6 +51,7 @@ type Deps struct {
 	Outbox    *outbox.Outbox
 	Report    *report.Room
 	Casework  *casework.Room
+	Flagger   *flagger.Room
 	Notice    *notice.Room
 	Mail      *mail.Mail
 	Tell      *tell.Teller

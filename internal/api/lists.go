@@ -1,0 +1,228 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/cage/sheet"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/flagger"
+	"github.com/tangkal/tangkal/internal/i18n"
+)
+
+func (s *server) listRoutes() []route {
+	return []route{
+		on(s, "POST", "/lists", auth.ListSend, "lists.add", s.addList, created, reads(listSent{}, "list")),
+		on(s, "GET", "/lists", auth.ListRead, "lists.list", s.listLists),
+		on(s, "GET", "/lists/{id}", auth.ListRead, "lists.get", s.getList),
+		on(s, "PUT", "/lists/{id}/columns", auth.ListSend, "lists.columns", s.setListColumns),
+		on(s, "POST", "/lists/{id}/start", auth.ListSend, "lists.start", s.startList, accepted),
+		on(s, "GET", "/lists/{id}/faults", auth.ListRead, "lists.faults", s.listFaults, octets),
+		on(s, "DELETE", "/lists/{id}", auth.ListSend, "lists.discard", s.discardList),
+	}
+}
+
+// listSent is what comes with a list.
+type listSent struct {
+	Lang    string   `json:"lang,omitempty" enum:"id,en" doc:"Language of the reports; that of the request if absent"`
+	Columns []string `json:"columns,omitempty" maxItems:"40" doc:"What each column holds: location, note, hint, reference, found, or an empty word for what is left alone. Absent leaves it to the headings" example:"[\"location\",\"note\",\"\"]"`
+}
+
+type listBody struct {
+	ID        string         `json:"id"`
+	State     string         `json:"state" enum:"draft,running,done"`
+	Name      string         `json:"name" doc:"Of the file; empty once its rows are gone"`
+	Sheet     string         `json:"sheet" doc:"Of the workbook that was read; empty of text"`
+	Lines     int            `json:"lines" doc:"Rows below the header"`
+	Next      int            `json:"next" doc:"Rows that are done"`
+	Made      int            `json:"made" doc:"Rows that became reports"`
+	Again     int            `json:"again" doc:"Rows that your organisation had reported before"`
+	Wrong     int            `json:"wrong" doc:"Rows that could not be read"`
+	CreatedAt time.Time      `json:"created_at"`
+	Columns   []listColumn   `json:"columns"`
+	Counts    map[string]int `json:"counts,omitempty" doc:"Rows by outcome: ready, reported, before, faulty"`
+	Rows      []listRow      `json:"rows,omitempty" doc:"Those asked for"`
+}
+
+type listColumn struct {
+	Name  string `json:"name" doc:"Its heading, or its letter"`
+	Holds string `json:"holds" doc:"location, note, hint, reference, found, or empty"`
+}
+
+type listRow struct {
+	N         int         `json:"n" doc:"As a spreadsheet numbers it"`
+	Outcome   string      `json:"outcome" enum:"ready,reported,before,faulty"`
+	Locations []string    `json:"locations" doc:"Canonical"`
+	Note      string      `json:"note"`
+	Category  string      `json:"category"`
+	Reference string      `json:"reference" doc:"Your own"`
+	Found     string      `json:"found" doc:"Day, as 2026-11-22; empty if none"`
+	Ref       string      `json:"ref" doc:"Public reference of the report"`
+	Step      string      `json:"step" doc:"What became of it last, as its reporter is told"`
+	Faults    []listFault `json:"faults"`
+}
+
+type listFault struct {
+	Column string `json:"column" doc:"Empty for the whole row"`
+	Value  string `json:"value"`
+	Code   string `json:"code"`
+	Text   string `json:"text" doc:"What is wrong and what would be right"`
+}
+
+func listOf(l flagger.List, head []string) listBody {
+	out := listBody{
+		ID: string(l.ID), State: string(l.State), Name: l.Name, Sheet: l.Sheet, Lines: l.Lines, Next: l.Next, Made: l.Made, Again: l.Again, Wrong: l.Wrong,
+		CreatedAt: l.CreatedAt, Columns: []listColumn{},
+	}
+	for i, f := range l.Columns {
+		out.Columns = append(out.Columns, listColumn{flagger.ColumnName(head, i), string(f)})
+	}
+	return out
+}
+
+func listViewOf(p *i18n.Printer, v flagger.View) listBody {
+	out := listOf(v.List, v.Head)
+	out.Counts, out.Rows = map[string]int{}, make([]listRow, 0, len(v.Rows))
+	for outcome, n := range v.Counts {
+		out.Counts[string(outcome)] = n
+	}
+	for _, r := range v.Rows {
+		row := listRow{
+			N: r.N, Outcome: string(r.Outcome), Locations: texts(r.Locations), Note: r.Note, Category: string(r.Category), Reference: r.Reference,
+			Ref: r.Ref, Faults: []listFault{},
+		}
+		if !r.Found.IsZero() {
+			row.Found = r.Found.Format(time.DateOnly)
+		}
+		if r.Step.Kind != "" {
+			row.Step = r.Step.Text(p)
+		}
+		for _, f := range r.Faults {
+			row.Faults = append(row.Faults, listFault{flagger.ColumnName(v.Head, f.Column), f.Value, f.Fault.Code, p.Fault(f.Fault)})
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
+}
+
+// maxList bounds a request with a list: the file, and what stands around it.
+const maxList = sheet.MaxBytes + 2<<20
+
+type addListInput struct{ Stream }
+
+// addList: POST /lists, permission list.send.
+func (s *server) addList(ctx context.Context, in *addListInput) (*one[listBody], error) {
+	in.r.Body = http.MaxBytesReader(nil, in.r.Body, maxList)
+	var body listSent
+	files, err := s.form(ctx, in.r, "list", &body)
+	if err != nil {
+		return nil, err
+	}
+	f := flagger.File{Lang: i18n.Lang(body.Lang), Columns: fields(body.Columns)}
+	if f.Lang == "" {
+		f.Lang = printer(ctx).Lang()
+	}
+	n := 0
+	var content bytes.Buffer
+	for part, err := range files {
+		if err != nil {
+			return nil, err
+		}
+		if n++; n > 1 {
+			return nil, fault.New(fault.Invalid, "api.one-file").At("/file")
+		}
+		f.Name = part.Name
+		if _, err := content.ReadFrom(io.LimitReader(part.Content, sheet.MaxBytes+1)); err != nil {
+			return nil, err
+		}
+	}
+	if n == 0 {
+		return nil, fault.New(fault.Invalid, "fault.required").At("/file")
+	}
+	f.Content = &content
+	l, err := s.Flagger.Upload(ctx, auth.Actor(ctx), f)
+	if err != nil {
+		return nil, err
+	}
+	return s.lookAtList(ctx, l.ID, flagger.Choice{})
+}
+
+func fields(in []string) []flagger.Field {
+	if in == nil {
+		return nil
+	}
+	out := make([]flagger.Field, len(in))
+	for i, f := range in {
+		out[i] = flagger.Field(f)
+	}
+	return out
+}
+
+func (s *server) lookAtList(ctx context.Context, id flagger.ID, c flagger.Choice) (*one[listBody], error) {
+	v, err := s.Flagger.Look(ctx, auth.Actor(ctx), id, c)
+	if err != nil {
+		return nil, err
+	}
+	return answer(listViewOf(printer(ctx), v)), nil
+}
+
+// listLists: GET /lists, permission list.read.
+func (s *server) listLists(ctx context.Context, _ *struct{}) (*listOut[listBody], error) {
+	all, err := s.Flagger.Lists(ctx, auth.Actor(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return allOf(all, func(l flagger.List) listBody { return listOf(l, make([]string, len(l.Columns))) }), nil
+}
+
+type getListInput struct {
+	ByID
+	Outcome string `query:"outcome" enum:"ready,reported,before,faulty" doc:"Rows with this outcome alone"`
+	After   int    `query:"after" minimum:"0" doc:"Rows below the one with this number"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many rows at most"`
+}
+
+// getList: GET /lists/{id}, permission list.read.
+func (s *server) getList(ctx context.Context, in *getListInput) (*one[listBody], error) {
+	return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{Outcome: flagger.Outcome(in.Outcome), After: in.After, Limit: in.Limit})
+}
+
+type listColumnsInput struct {
+	ByID
+	Body struct {
+		Columns []string `json:"columns" minItems:"1" maxItems:"40" doc:"What each column holds: location, note, hint, reference, found, or an empty word"`
+	}
+}
+
+// setListColumns: PUT /lists/{id}/columns, permission list.send.
+func (s *server) setListColumns(ctx context.Context, in *listColumnsInput) (*one[listBody], error) {
+	if err := s.Flagger.SetColumns(ctx, auth.Actor(ctx), flagger.ID(in.ID), fields(in.Body.Columns)); err != nil {
+		return nil, err
+	}
+	return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{})
+}
+
+// startList: POST /lists/{id}/start, permission list.send.
+func (s *server) startList(ctx context.Context, in *ByID) (*struct{}, error) {
+	return nil, s.Flagger.Start(ctx, auth.Actor(ctx), flagger.ID(in.ID))
+}
+
+// discardList: DELETE /lists/{id}, permission list.send.
+func (s *server) discardList(ctx context.Context, in *ByID) (*struct{}, error) {
+	return nil, s.Flagger.Discard(ctx, auth.Actor(ctx), flagger.ID(in.ID))
+}
+
+// listFaults: GET /lists/{id}/faults, permission list.read, as CSV.
+func (s *server) listFaults(ctx context.Context, in *ByID) (*huma.StreamResponse, error) {
+	var b bytes.Buffer
+	if err := s.Flagger.WriteFaults(ctx, auth.Actor(ctx), flagger.ID(in.ID), printer(ctx), &b); err != nil {
+		return nil, err
+	}
+	return s.download("tangkal-faults.csv", "text/csv", int64(b.Len()), io.NopCloser(&b)), nil
+}
