@@ -150,12 +150,7 @@ func (x *exchange) record(t *testing.T, kind string, to party.ID) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; n > 0; {
-		var err error
-		if n, err = x.feed.Drain(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	x.drain(t)
 }
 
 // run starts the sender; it stops with t.
@@ -441,9 +436,7 @@ func TestOneNodeSendsWhatAnotherIsSending(t *testing.T) {
 		}
 		close(goOn)
 		wantAccepted(t, x, e.ID, 1)
-		if _, err := x.feed.Drain(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		x.drain(t)
 		n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM feed_entries WHERE kind = 'delivery.accepted' AND data LIKE $1`, "%"+first+"%")
 		if err != nil || n != 1 {
 			t.Errorf("%d entries say that the message was accepted, want 1: %v", n, err)
@@ -510,9 +503,7 @@ func TestATestMessageReachesOnlyItsEndpoint(t *testing.T) {
 	if _, err := x.box.Test(t.Context(), x.admin, e.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.feed.Drain(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	x.drain(t)
 	x.run(t)
 	if m := one.wait(t); m.Type != "webhook.test" {
 		t.Errorf("got %s", m.Type)
@@ -554,9 +545,7 @@ func TestAMessageThatAStopBreaksOffGoesOutAtTheNextStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		x.record(t, "notice.sent", x.admin.Party)
-		if _, err := x.feed.Drain(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		x.drain(t)
 		ids := map[string]bool{}
 		for range 2 { // the clock stands still: what is not due at once never comes
 			ctx, stop := context.WithCancel(t.Context())
