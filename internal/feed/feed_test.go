@@ -114,7 +114,7 @@ func TestAFailingSubscriptionStopsTheOrderAndLosesNothing(t *testing.T) {
 			}
 			done = append(done, e.ObjectID)
 			return nil
-		}})
+		}}).Unhurried()
 		base := time.Now()
 		for i, kind := range []string{"x.good", "x.bad", "x.good"} {
 			record(t, d, f, feed.Event{Kind: kind, ObjectID: fmt.Sprint(i), At: base.Add(time.Duration(i) * time.Second)})
@@ -283,7 +283,7 @@ func TestASubscriptionReadsAheadAndKeepsItsPlace(t *testing.T) {
 				}
 				return tell("ahead"), nil
 			},
-		})
+		}).Unhurried()
 		now := time.Now()
 		for i, kind := range []string{"a.one", "a.two", "a.three"} {
 			record(t, d, f, feed.Event{Kind: kind, At: now.Add(time.Duration(i) * time.Second)})

@@ -58,6 +58,7 @@ type Feed struct {
 	clock clock.Clock
 	log   *slog.Logger
 	subs  []Subscription
+	yield time.Duration // how long one transaction orders at most
 
 	pending   Signal // something awaits its place
 	sequenced Signal // something has got it
@@ -66,7 +67,11 @@ type Feed struct {
 
 // New returns a feed over d. Subscriptions run in the order given.
 func New(d *db.DB, c clock.Clock, log *slog.Logger, subs ...Subscription) *Feed {
-	return &Feed{db: d, clock: c, log: log, subs: subs}
+	f := &Feed{db: d, clock: c, log: log, subs: subs, yield: yieldLite}
+	if d.Dialect() == db.Postgres {
+		f.yield = yieldPostgres
+	}
+	return f
 }
 
 // Subscribe adds a subscription; only before Run.
@@ -146,10 +151,7 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 	ordered := 0
 	err = f.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		ordered = 0
-		began, yield := time.Now(), yieldLite //nolint:forbidigo // monotonic, for the duration only
-		if tx.Dialect() == db.Postgres {
-			yield = yieldPostgres
-		}
+		began := time.Now() //nolint:forbidigo // monotonic, for the duration only
 		head, err := db.One(ctx, tx, scanHead, `SELECT seq, chain FROM feed_head WHERE id = 1 FOR UPDATE SKIP LOCKED`)
 		if errors.Is(err, db.ErrAbsent) {
 			return nil // another node holds it
@@ -172,7 +174,7 @@ func (f *Feed) drain(ctx context.Context, limit int) (int, error) {
 				return fmt.Errorf("order entry %s (%s): %w", e.ID, e.Kind, err)
 			}
 			ordered++
-			if time.Since(began) > yield { //nolint:forbidigo // see above
+			if time.Since(began) > f.yield { //nolint:forbidigo // see above
 				break
 			}
 		}
