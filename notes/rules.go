@@ -39,6 +39,18 @@ func checkDocument(k Kind, canon []byte) ([]Problem, error) {
 	}
 }
 
+// problemsOf is checkDocument of a value of the kind's Go type, for the kinds that
+// come in numbers; false for any other value.
+func problemsOf(k Kind, v any) ([]Problem, bool) {
+	if a, ok := v.(Answer); ok && k == KindAnswer {
+		return a.problems(), true
+	}
+	if n, ok := v.(Notice); ok && k == KindNotice {
+		return n.problems(), true
+	}
+	return nil, false
+}
+
 func check[T any](canon []byte, rules func(T) []Problem) ([]Problem, error) {
 	var doc T
 	if err := json.Unmarshal(canon, &doc); err != nil {

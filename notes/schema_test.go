@@ -1,6 +1,7 @@
 package notes
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -370,4 +371,53 @@ func names[T ~string](terms []T) []string {
 		out = append(out, string(s))
 	}
 	return out
+}
+
+// What Document writes of a Go value or of text is what Canonical writes, and it
+// finds the same wrong as Validate does.
+func TestADocumentIsWrittenAndCheckedInOne(t *testing.T) {
+	t.Parallel()
+	docs := examples(t)
+	same := func(name string, raw []byte) {
+		kind := kindOf(name)
+		want := Validate(kind, raw)
+		values := []any{raw}
+		var a Answer
+		var n Notice
+		switch kind {
+		case KindAnswer:
+			if json.Unmarshal(raw, &a) == nil {
+				values = append(values, a)
+			}
+		case KindNotice:
+			if json.Unmarshal(raw, &n) == nil {
+				values = append(values, n)
+			}
+		}
+		for i, v := range values {
+			if i > 0 { // what the type cannot hold is not in the value either
+				canon, err := Canonical(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = Validate(kind, canon)
+			}
+			got, err := Document(kind, v)
+			if fmt.Sprint(err) != fmt.Sprint(want) {
+				t.Errorf("%s as %T: Document = %v, Validate = %v", name, v, err, want)
+			}
+			if canon, _ := Canonical(v); err == nil && !bytes.Equal(got, canon) {
+				t.Errorf("%s as %T: Document wrote other bytes", name, v)
+			}
+		}
+	}
+	for name, raw := range docs {
+		same(name, raw)
+	}
+	for _, c := range slices.Concat(orders, others, leaves) {
+		same(c.base, apply(t, docs[c.base], c))
+	}
+	if _, err := Document("letter", Answer{}); !errors.Is(err, ErrKind) {
+		t.Errorf("an unknown kind: %v", err)
+	}
 }

@@ -71,8 +71,11 @@ func (r *Room) Answer(ctx context.Context, by party.Actor, id ID, in AnswerInput
 			rows = call.doc.Rows
 		}
 		out.Rows = nil
+		if err := call.find(ctx, rows); err != nil {
+			return err
+		}
 		for i, row := range rows {
-			rep, err := call.row(ctx, row)
+			rep, err := call.row(ctx, i, row)
 			if err != nil {
 				return err
 			}
@@ -104,7 +107,9 @@ type call struct {
 	doc      notes.Answer // the platform's own, or what is gathered for ours
 	canon    []byte       // of the platform's own
 	ours     []byte       // of ours, if every row of the call stands in it
+	parts    [][]byte     // of each row in ours, in the order given
 	sound    bool         // the rows are right together, so each is by itself
+	items    map[int]Item // those that the rows are about, as they were
 	id       string
 	changed  []accepted
 	pauses   int
@@ -163,29 +168,53 @@ func (c *call) begin(ctx context.Context) error {
 // document costs far less than one for each row. If any is wrong, judge says
 // which.
 func (c *call) together() {
-	rows := slices.Clone(c.in.Rows)
-	slices.SortFunc(rows, byNumber)
+	order := make([]int, len(c.in.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return byNumber(c.in.Rows[a], c.in.Rows[b]) })
+	rows := make([]notes.Row, len(order))
+	for at, i := range order {
+		rows[at] = c.in.Rows[i]
+	}
 	canon, err := valid(notes.KindAnswer, c.document(rows))
-	if c.sound = err == nil; c.sound {
-		c.ours = canon
+	if err != nil {
+		return
+	}
+	// The rows of a canonical document are canonical.
+	var parts struct{ Rows []json.RawMessage }
+	if err := json.Unmarshal(canon, &parts); err != nil || len(parts.Rows) != len(order) {
+		return
+	}
+	c.ours, c.sound, c.parts = canon, true, make([][]byte, len(order))
+	for at, i := range order {
+		c.parts[i] = parts.Rows[at]
 	}
 }
 
 func byNumber(a, b notes.Row) int { return a.N - b.N }
 
-// row judges one row and applies it. Its error is ours; what is wrong with the
-// row stands in the report.
-func (c *call) row(ctx context.Context, row notes.Row) (RowReport, error) {
+// find reads the items that rows are about.
+func (c *call) find(ctx context.Context, rows []notes.Row) (err error) {
+	numbers := make([]int, len(rows))
+	for i, row := range rows {
+		numbers[i] = row.N
+	}
+	c.items, err = itemsNumbered(ctx, c.tx, c.n.ID, numbers)
+	return err
+}
+
+// row judges the i-th row and applies it. Its error is ours; what is wrong with
+// the row stands in the report.
+func (c *call) row(ctx context.Context, i int, row notes.Row) (RowReport, error) {
 	rep := RowReport{Ref: c.n.Ref, N: row.N}
-	canon, problem := c.judge(row)
+	canon, problem := c.judge(i, row)
 	if problem == nil {
-		item, err := getItem(ctx, c.tx, c.n.ID, row.N)
-		switch {
-		case fault.Of(err) == fault.NotFound:
+		item, known := c.items[row.N]
+		if !known {
 			problem = fault.New(fault.Invalid, "notice.no-item", "N", row.N, "Count", c.n.ItemCount).At("/n")
-		case err != nil:
-			return rep, err
-		default:
+		} else {
+			var err error
 			rep.Changed, err = c.apply(ctx, item, row, canon)
 			if f, ok := fault.As(err); ok && f.Kind != fault.Unavailable {
 				problem = f
@@ -198,8 +227,8 @@ func (c *call) row(ctx context.Context, row notes.Row) (RowReport, error) {
 	return rep, nil
 }
 
-// judge checks one row by itself, as the answer document it will stand in.
-func (c *call) judge(row notes.Row) ([]byte, *fault.Error) {
+// judge checks the i-th row by itself, as the answer document it will stand in.
+func (c *call) judge(i int, row notes.Row) ([]byte, *fault.Error) {
 	if !c.sound {
 		if _, err := valid(notes.KindAnswer, c.document([]notes.Row{row})); err != nil {
 			f, ok := fault.As(err)
@@ -211,6 +240,9 @@ func (c *call) judge(row notes.Row) ([]byte, *fault.Error) {
 	}
 	if row.At.After(c.now.Add(clockSkew)) {
 		return nil, fault.New(fault.Invalid, "notice.answer-future", "At", row.At.Format(time.RFC3339)).At("/at")
+	}
+	if c.parts != nil {
+		return c.parts[i], nil
 	}
 	canon, err := notes.Canonical(row)
 	if err != nil {
@@ -403,12 +435,11 @@ func (c *call) storeRow(ctx context.Context, a accepted) error {
 	if !a.row.At.IsZero() {
 		done = a.row.At.Time
 	}
-	_, err = c.tx.Exec(ctx, `
+	return c.tx.Send(ctx, `
 		INSERT INTO notice_item_answers (notice_id, n, version, answer_id, answer, basis, row_sealed, row_mac, done_at, at, late)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		c.n.ID, a.item.N, a.item.Answers, c.id, a.row.Answer, a.row.Basis, sealed, c.room.answerMAC(c.n, a.canon),
 		db.MicrosOrNull(done), db.Micros(c.now), late)
-	return err
 }
 
 // refresh recomputes what the notice's row says of its items, and stores it.

@@ -119,7 +119,7 @@ func (r *Room) advance(ctx context.Context, tx *db.Tx, by party.Actor, n *Notice
 			return err
 		}
 	}
-	if err := save(ctx, tx, *n); err != nil {
+	if err := saveWhole(ctx, tx, *n); err != nil {
 		return err
 	}
 	if err := r.seal(ctx, tx, n.ID); err != nil {

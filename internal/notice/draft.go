@@ -95,7 +95,7 @@ func (r *Room) Redraft(ctx context.Context, by party.Actor, id ID, in DraftInput
 		}
 		n.take(d, by, b.frozen, now, key)
 		n.Version++
-		if err := save(ctx, tx, n); err != nil {
+		if err := saveWhole(ctx, tx, n); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM notice_items WHERE notice_id = $1`, n.ID); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
@@ -48,7 +49,7 @@ func (r *Room) Receive(ctx context.Context, by party.Actor, id ID, in ReceiptInp
 // at locks a sent notice for one event: the actor may do it, and the state
 // allows it.
 func (r *Room) at(ctx context.Context, tx *db.Tx, by party.Actor, id ID, event Event) (Notice, error) {
-	n, err := lock(ctx, tx, id)
+	n, err := lockLife(ctx, tx, id)
 	if err != nil {
 		return n, err
 	}
@@ -157,12 +158,13 @@ func byWhom(by party.Actor) string {
 
 // valid returns a document in canonical form, or a fault for each thing wrong.
 func valid(kind notes.Kind, doc any) ([]byte, error) {
-	canon, err := notes.Canonical(doc)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "notice.not-canonical", "Kind", string(kind)).At("/document").Because(err)
-	}
-	if err := notes.Validate(kind, canon); err != nil {
+	canon, err := notes.Document(kind, doc)
+	var bad *notes.InvalidError
+	switch {
+	case errors.As(err, &bad):
 		return nil, invalidDocument(err)
+	case err != nil:
+		return nil, fault.New(fault.Invalid, "notice.not-canonical", "Kind", string(kind)).At("/document").Because(err)
 	}
 	return canon, nil
 }

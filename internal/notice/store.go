@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,18 @@ import (
 // columns are all of a notice: its identifier, what save stores, and the MACs.
 const columns = `id, ` + changeable + `, row_mac, sent_mac`
 
-// changeable are the columns that save stores, in the order of values.
-const changeable = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
+// changeable are the columns that saveWhole stores, in the order of values, and
+// living those of them that save stores, in the order of lived: the bytes of a
+// notice and its envelope are most of its row and stay as they were signed.
+const (
+	changeable = drafted + `, ` + living + `, envelope_sealed`
+	drafted    = `ref, kind, case_id, case_ref, dossier_id, proposer, issuer, addressee, platform, pack_code, pack_version, pack_digest,
 	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
-	preserve_months, advance_from, emergency, life, delivery, rung, outcome, drafted_by, created_at, drafted_at, proposed_at, approved_at,
+	preserve_months, advance_from, emergency, drafted_by, created_at, drafted_at`
+	living = `life, delivery, rung, outcome, proposed_at, approved_at,
 	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
-	closed_at, withdrawn_at, envelope_sealed`
+	closed_at, withdrawn_at`
+)
 
 // listed are the columns as lists read them: the bytes of a notice and its
 // envelope are most of its row, and no list opens them.
@@ -38,7 +45,7 @@ func scan(row db.Row) (Notice, error) {
 	err := row.Scan(&n.ID, &n.Ref, &n.Kind, &n.CaseID, &n.CaseRef, &n.DossierID, &n.Proposer, &n.Issuer, &n.Addressee, &n.Platform,
 		&n.Pack.Code, &n.Pack.Version, &n.Pack.Digest, &n.Version, &digest, &n.sealedBytes, (*[]byte)(&n.key), &n.DeadlineMinutes,
 		&grounds, &functions, &n.Tier, &n.ItemCount, &broad, &n.ApprovalsNeeded, &n.MayTell, &n.PreserveMonths, db.Time(&n.AdvanceFrom),
-		&n.Emergency, &n.Life, &n.Delivery, &n.Rung, &n.Outcome, &n.DraftedBy, db.Time(&n.CreatedAt), db.Time(&n.DraftedAt),
+		&n.Emergency, &n.DraftedBy, db.Time(&n.CreatedAt), db.Time(&n.DraftedAt), &n.Life, &n.Delivery, &n.Rung, &n.Outcome,
 		db.Time(&n.ProposedAt), db.Time(&n.ApprovedAt), db.Time(&n.IssuedAt), db.Time(&n.LoggedAt), &n.LogSeq, db.Time(&n.SentAt),
 		db.Time(&n.AcceptedAt), db.Time(&n.ReceivedAt), db.Time(&n.DeemedAt), db.Time(&n.Unreceived), db.Time(&n.DueAt),
 		db.Time(&n.RemindedAt), db.Time(&n.OverdueAt), db.Time(&n.AnsweredAt), db.Time(&n.ClosedAt), db.Time(&n.WithdrawnAt),
@@ -75,16 +82,21 @@ func damaged(ref, why string, err error) error {
 }
 
 func (n Notice) values() []any {
-	return []any{
+	return slices.Concat([]any{
 		n.ID, n.Ref, n.Kind, n.CaseID, n.CaseRef, n.DossierID, n.Proposer, n.Issuer, n.Addressee, n.Platform,
 		n.Pack.Code, n.Pack.Version, n.Pack.Digest, n.Version, n.Digest[:], n.sealedBytes, []byte(n.key), n.DeadlineMinutes,
 		db.List(n.Grounds), db.List(n.Functions), n.Tier, n.ItemCount, db.List(n.Broad), n.ApprovalsNeeded, n.MayTell, n.PreserveMonths,
-		db.MicrosOrNull(n.AdvanceFrom), n.Emergency, n.Life, n.Delivery, n.Rung, n.Outcome, n.DraftedBy, db.Micros(n.CreatedAt),
-		db.Micros(n.DraftedAt), db.MicrosOrNull(n.ProposedAt), db.MicrosOrNull(n.ApprovedAt), db.MicrosOrNull(n.IssuedAt),
+		db.MicrosOrNull(n.AdvanceFrom), n.Emergency, n.DraftedBy, db.Micros(n.CreatedAt), db.Micros(n.DraftedAt),
+	}, n.lived(), []any{bytesOrNull(n.envelope)})
+}
+
+func (n Notice) lived() []any {
+	return []any{
+		n.Life, n.Delivery, n.Rung, n.Outcome,
+		db.MicrosOrNull(n.ProposedAt), db.MicrosOrNull(n.ApprovedAt), db.MicrosOrNull(n.IssuedAt),
 		db.MicrosOrNull(n.LoggedAt), n.LogSeq, db.MicrosOrNull(n.SentAt), db.MicrosOrNull(n.AcceptedAt), db.MicrosOrNull(n.ReceivedAt),
 		db.MicrosOrNull(n.DeemedAt), db.MicrosOrNull(n.Unreceived), db.MicrosOrNull(n.DueAt), db.MicrosOrNull(n.RemindedAt),
 		db.MicrosOrNull(n.OverdueAt), db.MicrosOrNull(n.AnsweredAt), db.MicrosOrNull(n.ClosedAt), db.MicrosOrNull(n.WithdrawnAt),
-		bytesOrNull(n.envelope),
 	}
 }
 
@@ -92,6 +104,7 @@ var (
 	changeableCount = strings.Count(changeable, ",") + 1
 	insertNotice    = `INSERT INTO notices (` + columns + `) VALUES (` + db.Places(1, 1+changeableCount+1) + `, NULL)`
 	updateNotice    = `UPDATE notices SET (` + changeable + `) = (` + db.Places(2, changeableCount) + `) WHERE id = $1`
+	updateLife      = `UPDATE notices SET (` + living + `) = (` + db.Places(2, strings.Count(living, ",")+1) + `) WHERE id = $1`
 )
 
 // insert stores a new notice; its MAC follows with seal.
@@ -100,9 +113,15 @@ func insert(ctx context.Context, tx *db.Tx, n Notice) error {
 	return err
 }
 
-// save stores everything of n that may change. It leaves the MACs alone.
-func save(ctx context.Context, tx *db.Tx, n Notice) error {
+// saveWhole stores everything of n that may change. It leaves the MACs alone.
+func saveWhole(ctx context.Context, tx *db.Tx, n Notice) error {
 	_, err := tx.Exec(ctx, updateNotice, n.values()...)
+	return err
+}
+
+// save stores how far n has come. What its version says and its envelope stay.
+func save(ctx context.Context, tx *db.Tx, n Notice) error {
+	_, err := tx.Exec(ctx, updateLife, append([]any{n.ID}, n.lived()...)...)
 	return err
 }
 
@@ -114,6 +133,12 @@ func get(ctx context.Context, r db.Reader, id ID) (Notice, error) {
 // lock returns the notice under a row lock, or a hidden fault.
 func lock(ctx context.Context, tx *db.Tx, id ID) (Notice, error) {
 	return hide(db.One(ctx, tx, scan, `SELECT `+columns+` FROM notices WHERE id = $1 FOR UPDATE`, id))
+}
+
+// lockLife is lock without the notice's bytes and its envelope, for what neither
+// opens nor seals them.
+func lockLife(ctx context.Context, tx *db.Tx, id ID) (Notice, error) {
+	return hide(db.One(ctx, tx, scan, `SELECT `+listed+` FROM notices WHERE id = $1 FOR UPDATE`, id))
 }
 
 // byRef returns the notice with that reference, or a hidden fault.
@@ -144,14 +169,26 @@ func getItem(ctx context.Context, r db.Reader, id ID, n int) (Item, error) {
 	return hide(db.One(ctx, r, scanItem, `SELECT `+itemColumns+` FROM notice_items WHERE notice_id = $1 AND n = $2`, id, n))
 }
 
+// itemsNumbered returns those items of a notice, by their numbers. The caller
+// holds the notice's row lock.
+func itemsNumbered(ctx context.Context, r db.Reader, id ID, numbers []int) (map[int]Item, error) {
+	found, err := db.AllIn(ctx, r, scanItem, func(in string) string {
+		return `SELECT ` + itemColumns + ` FROM notice_items WHERE notice_id = $1 AND n IN (` + in + `)`
+	}, numbers, id)
+	by := make(map[int]Item, len(found))
+	for _, i := range found {
+		by[i.N] = i
+	}
+	return by, err
+}
+
 // saveItem stores what may change of an item.
 func saveItem(ctx context.Context, tx *db.Tx, id ID, i Item) error {
-	_, err := tx.Exec(ctx, `
+	return tx.Send(ctx, `
 		UPDATE notice_items SET state = $3, answer = $4, answers = $5, answered_at = $6, verified_at = $7, reopened = $8, started_at = $9, due_at = $10
 		WHERE notice_id = $1 AND n = $2`, id, i.N, i.State, i.Answer, i.Answers, db.MicrosOrNull(i.AnsweredAt),
 		db.MicrosOrNull(i.VerifiedAt), i.Reopened,
 		db.MicrosOrNull(i.StartedAt), db.MicrosOrNull(i.DueAt))
-	return err
 }
 
 // A Signature is one person's signature over one version's digest.
