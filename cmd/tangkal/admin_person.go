@@ -132,27 +132,34 @@ type unsealCmd struct {
 	place    `embed:""`
 	acting   `embed:""`
 	Ref      string `arg:"" help:"Reference of the report, as TGK-LP-2026-00012."`
-	Identity string `help:"File with the private age key (AGE-SECRET-KEY-1…); - reads it from standard input." required:"" placeholder:"FILE"`
+	Identity string `help:"File with the private age key (AGE-SECRET-KEY-1…); - reads it from standard input. Not needed where the contact was sealed to nobody's key." placeholder:"FILE"`
 }
 
 // Help shows by example.
 func (unsealCmd) Help() string {
 	return `Example:
 
-  tangkal admin unseal TGK-LP-2026-00012 --as ratna@dit-contoh.example --identity /media/key/contact.age
+  tangkal admin unseal TGK-LP-2026-00012 --as sari@dit-contoh.example --identity - < contact.key
 
-Reporters' contacts are sealed to the public keys of "serve --recipients"; the server cannot open them. The opening is
-recorded, with who and when, and the contact is printed and kept nowhere.`
+Reporters' contacts are sealed to the public keys of "serve --recipients"; the server cannot open them, and where there
+were none it needs no key. --as names an analyst of the agency that has the report. The opening is recorded, with who and
+when, and the contact is printed and kept nowhere.`
 }
 
 // Run opens the contact and prints it.
 func (c *unsealCmd) Run(sh *shell) error {
-	private, err := readSecret(c.Identity)
-	if err != nil {
-		return err
+	var private string
+	if c.Identity != "" {
+		var err error
+		if private, err = readSecret(c.Identity); err != nil {
+			return err
+		}
 	}
 	return c.in(sh, c.As, func(o *office) error {
-		text, err := report.OpenContact(sh.ctx, report.ContactDeps{DB: o.db, Feed: o.feed, Clock: clock.System{}}, o.by, c.Ref, private)
+		text, err := report.OpenContact(sh.ctx, report.ContactDeps{DB: o.db, Feed: o.feed, Clock: clock.System{}, Vault: o.vault}, o.by, c.Ref, private)
+		if errors.Is(err, report.ErrSealedToKeys) {
+			return usageError{fmt.Errorf("%w: give one with --identity", err)}
+		}
 		if err != nil {
 			return err
 		}

@@ -181,6 +181,9 @@ func (c *restoreCmd) options() (backup.RestoreOptions, error) {
 
 // fresh makes the empty database that a restore wants.
 func (c *restoreCmd) fresh(sh *shell) (*db.DB, error) {
+	if err := mayWork(sh, c.Data); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}

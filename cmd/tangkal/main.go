@@ -68,6 +68,7 @@ type shell struct {
 	ctx            context.Context //nolint:containedctx // the one of the whole command
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	uid            int // of whoever runs it; -1 where users have no numbers
 }
 
 // usageError is a fault of the command line or the configuration.
@@ -100,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "Run \"%s --help\" for what is possible.\n", helpFor(err))
 		return exitUsage
 	}
-	sh := &shell{ctx: ctx, stdout: stdout, stderr: stderr, log: logger(stderr)}
+	sh := &shell{ctx: ctx, stdout: stdout, stderr: stderr, log: logger(stderr), uid: os.Geteuid()}
 	err = kctx.Run(sh)
 	var usage usageError
 	var interrupted interruptedError

@@ -28,6 +28,11 @@ The server does this by itself at its start. Migrations only go forward, and one
 
 // Run migrates, or tells what it would do.
 func (c *migrateCmd) Run(sh *shell) error {
+	if !c.Check {
+		if err := mayWork(sh, c.Data); err != nil {
+			return err
+		}
+	}
 	if c.DB == "" {
 		if err := os.MkdirAll(c.Data, 0o700); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/tangkal/tangkal/internal/app"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
@@ -42,6 +43,17 @@ func (p place) vault() vault.Config {
 	return vault.Config{Dir: filepath.Join(p.Data, "vault"), KeyFile: filepath.Join(p.Data, "instance.key")}
 }
 
+// mayWork refuses root the data directory of another user before anything is
+// made in it.
+func mayWork(sh *shell, dir string) error {
+	owner, foreign := app.Foreign(dir, sh.uid)
+	if !foreign {
+		return nil
+	}
+	return usageError{fmt.Errorf("%s belongs to the user %s, and this runs as root: what it made there the server could not open. Run it as that user, "+
+		"as docs/operating.md shows (runuser -u %[2]s -- tangkal …), or give root the directory if the server runs as root", dir, owner)}
+}
+
 // open opens a database that this program's version has made already.
 func (p place) open(ctx context.Context) (*db.DB, error) {
 	if file, ok := strings.CutPrefix(p.url(), "sqlite:"); ok {
@@ -67,11 +79,12 @@ func (p place) open(ctx context.Context) (*db.DB, error) {
 
 // An office is what administration needs, opened.
 type office struct {
-	db   *db.DB
-	auth *auth.Auth
-	feed *feed.Feed
-	mail *mail.Mail
-	by   party.Actor
+	db    *db.DB
+	auth  *auth.Auth
+	feed  *feed.Feed
+	mail  *mail.Mail
+	vault *vault.Vault
+	by    party.Actor
 }
 
 // acting names who acts; everything that is done is recorded under that name.
@@ -81,6 +94,9 @@ type acting struct {
 
 // office opens the place for administration; as "" leaves nobody acting.
 func (p place) office(sh *shell, as string) (*office, error) {
+	if err := mayWork(sh, p.Data); err != nil {
+		return nil, err
+	}
 	d, err := p.open(sh.ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +120,7 @@ func (p place) office(sh *shell, as string) (*office, error) {
 		return nil, err
 	}
 	f := feed.New(d, clock.System{}, sh.log)
-	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), feed: f}
+	o := &office{db: d, auth: auth.New(d, f, clock.System{}, v.MAC), feed: f, vault: v}
 	o.mail = mail.New(mail.Deps{DB: d, Feed: f, Clock: clock.System{}, MAC: v.MAC, Log: sh.log})
 	if as == "" {
 		return o, nil

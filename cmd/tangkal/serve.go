@@ -47,6 +47,9 @@ func (c *serveCmd) Run(sh *shell) error {
 	if err := c.Config.Check(); err != nil {
 		return usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
 	}
+	if err := mayWork(sh, c.Config.Data); err != nil {
+		return err
+	}
 	l, err := listen(sh, c.Config.Listen)
 	if err != nil {
 		return err

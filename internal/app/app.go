@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,6 +83,7 @@ type App struct {
 	// Around, if set, stands around every request.
 	Around func(http.Handler) http.Handler
 
+	pair     *tls.Certificate // what is served; nil behind a proxy
 	health   *health
 	metrics  net.Listener // nil without Config.Metrics
 	rows     *alteredRows
@@ -106,7 +108,7 @@ func Open(ctx context.Context, c Config, at clock.Clock, log *slog.Logger) (_ *A
 			a.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.openTrace, a.openData, a.openRules, a.openGround, a.openRooms, a.openMeter} {
+	for _, step := range []func(context.Context) error{a.openTrace, a.openCertificate, a.openData, a.openRules, a.openGround, a.openRooms, a.openMeter} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -181,6 +183,20 @@ func (a *App) openGate() (err error) {
 		return err
 	}
 	a.Gate = admit.New(a.Config.Places, a.Disk)
+	return nil
+}
+
+// openCertificate reads the certificate that is served until the stop.
+func (a *App) openCertificate(context.Context) error {
+	c := a.Config
+	if c.TLSCert == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return fmt.Errorf("tls-cert and tls-key: %w", err)
+	}
+	a.pair = &pair
 	return nil
 }
 
@@ -451,7 +467,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		}
 		return nil
 	})
-	a.Log.InfoContext(ctx, "serving", "address", l.Addr().String(), "database", string(a.DB.Dialect()), "tls", a.Config.TLSCert != "")
+	a.Log.InfoContext(ctx, "serving", "address", l.Addr().String(), "database", string(a.DB.Dialect()), "tls", a.pair != nil)
 	err = group.Wait()
 	a.Log.InfoContext(context.WithoutCancel(ctx), "stopped", "error", err)
 	return err
@@ -475,8 +491,9 @@ func (a *App) work(ctx context.Context) error {
 }
 
 func (a *App) serve(server *http.Server, l net.Listener) error {
-	if a.Config.TLSCert != "" {
-		return server.ServeTLS(l, a.Config.TLSCert, a.Config.TLSKey)
+	if a.pair != nil {
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*a.pair}, MinVersion: tls.VersionTLS12}
+		return server.ServeTLS(l, "", "")
 	}
 	return server.Serve(l)
 }

@@ -48,6 +48,7 @@ func (p Part) Why() string {
 func (c Config) tryData() Part {
 	p := Part{Name: "data", Level: Fine}
 	info, err := os.Stat(c.Data)
+	owner, foreign := Foreign(c.Data, os.Geteuid())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		p.What = "will be made at the first start"
@@ -56,6 +57,8 @@ func (c Config) tryData() Part {
 		}
 	case err != nil || !info.IsDir():
 		p.Level, p.What, p.Do, p.why = Failing, "is no directory that can be used", "give another --data", err
+	case foreign:
+		p.Level, p.What, p.Do = Warning, "belongs to the user "+owner+", and this check runs as root, who may do everything", "run it as that user, for it to say what a start would meet"
 	case info.Mode().Perm()&0o077 != 0:
 		p.Level, p.What, p.Do = Warning, fmt.Sprintf("is open to other users (mode %#o)", info.Mode().Perm()), "chmod 700 "+c.Data
 	default:
@@ -75,9 +78,6 @@ func (c Config) tryData() Part {
 func (c Config) tryCertificate(now time.Time) Part {
 	p := Part{Name: "certificate", Level: Fine}
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err == nil && pair.Leaf == nil {
-		pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0])
-	}
 	if err != nil {
 		return Part{Name: p.Name, Level: Failing, What: "cannot be read", Do: "give a chain and its key as PEM", why: err}
 	}
@@ -90,13 +90,17 @@ func (c Config) tryCertificate(now time.Time) Part {
 			return Part{Name: p.Name, Level: Failing, What: "is not for " + origin, Do: "get one for both host names", why: err}
 		}
 	}
-	left := pair.Leaf.NotAfter.Sub(now)
-	p.What = "holds until " + pair.Leaf.NotAfter.UTC().Format(time.RFC3339)
+	return certificatePart(pair.Leaf, now)
+}
+
+// certificatePart says whether a certificate holds at now, and for how long.
+func certificatePart(leaf *x509.Certificate, now time.Time) Part {
+	p := Part{Name: "certificate", Level: Fine, What: "holds until " + leaf.NotAfter.UTC().Format(time.RFC3339)}
 	switch {
-	case left < 0 || now.Before(pair.Leaf.NotBefore):
-		p.Level, p.Do = Failing, "renew it, and look whether the machine's clock is right"
-		p.What = fmt.Sprintf("holds from %s to %s, and it is %s", pair.Leaf.NotBefore.UTC().Format(time.DateOnly), pair.Leaf.NotAfter.UTC().Format(time.DateOnly), now.UTC().Format(time.DateOnly))
-	case left < certificateSoon:
+	case now.After(leaf.NotAfter) || now.Before(leaf.NotBefore):
+		p.Level, p.Do = Failing, "renew it, start the program again, which reads the files at its start, and look whether the machine's clock is right"
+		p.What = fmt.Sprintf("holds from %s to %s, and it is %s: browsers refuse it", leaf.NotBefore.UTC().Format(time.DateOnly), leaf.NotAfter.UTC().Format(time.DateOnly), now.UTC().Format(time.DateOnly))
+	case leaf.NotAfter.Sub(now) < certificateSoon:
 		p.Level, p.Do = Warning, "renew it, and start the program again: it reads the files at its start"
 	}
 	return p

@@ -290,10 +290,11 @@ func (c Config) platforms() (*canonical.Platforms, error) {
 // A Setting is one line of the effective configuration.
 type Setting struct{ Name, Value string }
 
-// Settings returns the configuration that holds, defaults filled in and the
-// database's password hidden, in the order of the fields.
+// Settings returns the configuration that holds, defaults filled in and passwords
+// in addresses hidden, in the order of the fields.
 func (c Config) Settings() []Setting {
 	c.complete()
+	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	return []Setting{
 		{"data", c.Data},
 		{"db", redact(c.DB)},
@@ -307,12 +308,11 @@ func (c Config) Settings() []Setting {
 		{"jurisdiction", c.Jurisdiction},
 		{"packs", c.Packs},
 		{"platforms", c.Platforms},
-		{"recipients", c.Recipients},
 		{"emergency", c.Emergency},
 		{"exit-url", c.ExitURL},
-		{"heed-within", c.HeedWithin.String()},
 		{"counsel", c.Counsel},
 		{"counsel-url", c.CounselURL},
+		{"recipients", c.Recipients},
 		{"spare-files", c.SpareFiles},
 		{"spare-all", c.SpareAll},
 		{"smtp", c.SMTP},
@@ -321,15 +321,23 @@ func (c Config) Settings() []Setting {
 		{"smtp-password-file", c.SMTPPasswordFile},
 		{"mail-from", c.MailFrom},
 		{"mail-bounces", c.MailBounces},
-		{"quiet-rate", strconv.FormatFloat(c.QuietRate, 'f', -1, 64)},
+		{"oidc-issuer", redact(c.OIDCIssuer)},
+		{"oidc-name", c.OIDCName},
+		{"oidc-client", c.OIDCClient},
+		{"oidc-secret-file", c.OIDCSecretFile},
+		{"oidc-org", c.OIDCOrg},
+		{"oidc-claim", c.OIDCClaim},
+		{"oidc-inside", strings.Join(c.OIDCInside, ",")},
 		{"metrics", c.Metrics},
-		{"traces", c.Traces},
-		{"traces-share", strconv.FormatFloat(c.TracesShare, 'f', -1, 64)},
+		{"traces", redact(c.Traces)},
+		{"traces-share", number(c.TracesShare)},
+		{"heed-within", c.HeedWithin.String()},
+		{"quiet-rate", number(c.QuietRate)},
 		{"uncaged", strconv.FormatBool(c.Uncaged)},
 	}
 }
 
-// redact hides a password in a database URL.
+// redact hides a password in an address.
 func redact(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -140,6 +140,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 func (a *App) parts(ctx context.Context) []Part {
 	database := a.databasePart(ctx)
 	out := []Part{database, a.vaultPart(), a.diskPart(), a.cagePart()}
+	if a.pair != nil {
+		out = append(out, certificatePart(a.pair.Leaf, a.Clock.Now()))
+	}
 	if database.Level == Fine {
 		out = append(out, a.feedPart(ctx), a.clockPart(ctx), a.rowsPart(ctx))
 		if a.Mail.Enabled() {

@@ -31,14 +31,22 @@ func upTo(rows string) string {
 	return fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 AS one FROM %s LIMIT %d) counted`, rows, countedTo)
 }
 
+// hookAgeQuery looks for the message that has waited longest this time. What
+// waits for a paused webhook waits for a person, and a test is tried once.
+const hookAgeQuery = `
+	SELECT COALESCE(min(queued_at), 0) FROM (
+		SELECT d.queued_at FROM endpoints e JOIN deliveries d ON d.endpoint_id = e.id
+		WHERE e.active = TRUE AND e.paused_at IS NULL AND d.state = 'waiting' AND d.lane <> 0 LIMIT 10000) w`
+
 // rowCounts are the numbers that the database knows. Each is an index's, or
 // bounded.
 func rowCounts() []rowCount {
 	feed := meter.Family{Name: "feed_pending", Help: "Entries that wait for their place in the feed."}
 	feedAge := meter.Family{Name: "feed_pending_oldest_seconds", Help: "How long the oldest of them has waited."}
 	feedSeq := meter.Family{Name: "feed_entries", Help: "Place of the feed's last entry."}
-	hooks := meter.Family{Name: "deliveries", Help: "Webhook messages, by state, counted to 10,000.", Labels: []string{"state"}}
-	hookAge := meter.Family{Name: "deliveries_waiting_oldest_seconds", Help: "How long the oldest webhook message that waits has waited."}
+	hooks := meter.Family{Name: "deliveries", Help: "Webhook messages but tests, by state, counted to 10,000.", Labels: []string{"state"}}
+	hookAge := meter.Family{Name: "deliveries_waiting_oldest_seconds", Help: "How long the oldest webhook message that waits has waited, paused webhooks apart."}
+	ends := meter.Family{Name: "endpoints", Help: "Webhooks that fail (their people were told, or soon are) or are paused, counted to 10,000.", Labels: []string{"state"}}
 	mails := meter.Family{Name: "mails", Help: "Letters, by state, counted to 10,000.", Labels: []string{"state"}}
 	mailAge := meter.Family{Name: "mails_waiting_oldest_seconds", Help: "How long the oldest letter that waits has waited."}
 	jobs := meter.Family{Name: "jobs", Help: "Jobs, by state, counted to 10,000.", Labels: []string{"state"}}
@@ -47,9 +55,11 @@ func rowCounts() []rowCount {
 		{family: feed, query: upTo(`feed_pending`)},
 		{family: feedAge, query: `SELECT COALESCE(min(at), 0) FROM feed_pending`, oldest: true},
 		{family: feedSeq, query: `SELECT seq FROM feed_head WHERE id = 1`},
-		{family: hooks, label: []string{"waiting"}, query: upTo(`deliveries WHERE state = 'waiting'`)},
-		{family: hooks, label: []string{"given-up"}, query: upTo(`deliveries WHERE state = 'given-up'`)},
-		{family: hookAge, query: `SELECT COALESCE(min(created_at), 0) FROM (SELECT created_at FROM deliveries WHERE state = 'waiting' LIMIT 10000) w`, oldest: true},
+		{family: hooks, label: []string{"waiting"}, query: upTo(`deliveries WHERE state = 'waiting' AND lane <> 0`)},
+		{family: hooks, label: []string{"given-up"}, query: upTo(`deliveries WHERE state = 'given-up' AND lane <> 0`)},
+		{family: hookAge, query: hookAgeQuery, oldest: true},
+		{family: ends, label: []string{"failing"}, query: upTo(`endpoints WHERE active = TRUE AND paused_at IS NULL AND failing_since IS NOT NULL`)},
+		{family: ends, label: []string{"paused"}, query: upTo(`endpoints WHERE active = TRUE AND paused_at IS NOT NULL`)},
 		{family: mails, label: []string{"waiting"}, query: upTo(`mails WHERE state = 'waiting'`)},
 		{family: mails, label: []string{"returned"}, query: upTo(`mails WHERE returned_at IS NOT NULL AND settled_at IS NULL`)},
 		{family: mailAge, query: `SELECT COALESCE(min(created_at), 0) FROM (SELECT created_at FROM mails WHERE state = 'waiting' LIMIT 10000) w`, oldest: true},

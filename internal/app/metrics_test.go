@@ -12,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/app"
 	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/exchangetest"
 )
@@ -189,10 +191,10 @@ func allowedWords() map[string]*regexp.Regexp {
 		"route":  one(`none`, `/`, `/api/`, `(GET|POST|PUT|PATCH|DELETE) (/[a-z0-9.-]*|/\{[a-z]+(\.\.\.)?\})+(\{\$\})?`),
 		"class":  one(append(classes, "none")...),
 		"status": one(`[1-5][0-9][0-9]`),
-		"state": one("busy", "idle", "free", "waiting", "given-up", "returned", "overdue", "unreceived", "running",
+		"state": one("busy", "idle", "free", "waiting", "given-up", "failing", "paused", "returned", "overdue", "unreceived", "running",
 			"available", "retryable", "scheduled", "discarded"),
 		"pool": one("writer", "readers", "all"), "outcome": one("shown", "refused", "failed"), "refuses": one("files", "all"),
-		"part": one("database", "vault", "disk", "feed", "cage", "clock", "rows", "mail"),
+		"part": one("database", "vault", "disk", "feed", "cage", "certificate", "clock", "rows", "mail"),
 		"le":   one(`[0-9.]+`, `\+Inf`), "version": one(`.*`), "commit": one(`[0-9a-f]*`), "go": one(`go.*`),
 	}
 }
@@ -315,4 +317,66 @@ func exists(all []sample, name, matchers string) bool {
 		}
 		return true
 	})
+}
+
+// What waits for a paused webhook waits for a person, a test that failed was
+// given up by nobody, and what was asked for again waits since then.
+func TestNumbersOfWebhooksAreOfWhatTheOperatorCanMend(t *testing.T) {
+	x := exchangetest.StartOn(t, "sqlite:"+t.TempDir()+"/tangkal.db", clock.System{}, metered)
+	admin := x.As(t, "platform")
+	var ids []string
+	for _, label := range []string{"well", "failing", "paused"} {
+		e, _, err := x.App.Outbox.AddEndpoint(t.Context(), admin.Actor, "https://hooks.tangkal.example/"+label, label, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, e.ID)
+	}
+	now := x.Clock.Now()
+	ago := func(d time.Duration) int64 { return db.Micros(now.Add(-d)) }
+	err := x.App.DB.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE endpoints SET failing_since = $2 WHERE id <> $1`, ids[0], ago(time.Hour))
+		if err == nil {
+			_, err = tx.Exec(ctx, `UPDATE endpoints SET paused_at = $2 WHERE id = $1`, ids[2], ago(time.Minute))
+		}
+		for i, d := range []struct {
+			endpoint, state string
+			lane            int
+			created, queued time.Duration
+		}{
+			{ids[0], "waiting", 2, 5 * 24 * time.Hour, 100 * time.Second},
+			{ids[0], "waiting", 0, 3 * time.Hour, 3 * time.Hour},
+			{ids[0], "given-up", 0, 3 * time.Hour, 3 * time.Hour},
+			{ids[1], "given-up", 1, 4 * time.Hour, 4 * time.Hour},
+			{ids[2], "waiting", 1, 2 * time.Hour, 2 * time.Hour},
+		} {
+			if err == nil {
+				_, err = tx.Exec(ctx, `
+					INSERT INTO deliveries (id, endpoint_id, party_id, seq, type, object, object_id, ref, body, state, attempts, next_at, created_at, queued_at, lane)
+					VALUES ($1, $2, $3, $4, 'notice.sent', 'notice', 'n1', '', $5, $6, 0, $7, $8, $9, $10)`,
+					fmt.Sprint("d", i), d.endpoint, admin.Party, 1_000_000+i, []byte{}, d.state, ago(-24*time.Hour), ago(d.created), ago(d.queued), d.lane)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := numbers(t, x)
+	for _, want := range []struct {
+		name, label string
+		value       float64
+	}{
+		{"tangkal_deliveries", "state=waiting", 2},
+		{"tangkal_deliveries", "state=given-up", 1},
+		{"tangkal_endpoints", "state=failing", 1},
+		{"tangkal_endpoints", "state=paused", 1},
+	} {
+		if got := valueOf(all, want.name, want.label); got != want.value {
+			t.Errorf("%s %s is %v, want %v", want.name, want.label, got, want.value)
+		}
+	}
+	if got := valueOf(all, "tangkal_deliveries_waiting_oldest_seconds"); got < 100 || got > 3600 {
+		t.Errorf("the oldest message has waited for %v s, want somewhat over 100", got)
+	}
 }

@@ -159,7 +159,7 @@ func TestNoKeyStandsTwice(t *testing.T) {
 // same are the texts that both languages write alike: names, and words that one
 // took from the other or both from a third.
 var same = []string{
-	"API", "Admin", "Auditor", "Data", "Detail", "Diplomat", "Domain", "Label", "Media", "Operator", "Passkey", "Platform", "Propaganda",
+	"API", "Admin", "Auditor", "Data", "Detail", "Diplomat", "Domain", "Label", "Media", "ms", "Operator", "Passkey", "Platform", "Propaganda",
 	"Regional", "Rp {{.N}}", "Server", "Status", "Total", "Video", "Webhook", "Webhook {{.Host}}",
 }
 

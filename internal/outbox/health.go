@@ -57,7 +57,7 @@ func (o *Outbox) fares(ctx context.Context, tx *db.Tx, e Endpoint, now time.Time
 		e.ID, db.Micros(now)); err != nil || e.toldAt.IsZero() {
 		return err
 	}
-	return o.tell(ctx, tx, e, "webhook.recovered", now)
+	return o.tell(ctx, tx, e, eventRecovered, now)
 }
 
 // ails records that an attempt failed: how often in a row, since when, and
@@ -93,14 +93,34 @@ func (o *Outbox) ails(ctx context.Context, tx *db.Tx, e Endpoint, r Result, now 
 
 // What an endpoint's people are told of.
 const (
-	EventFailing = "webhook.failing"
-	EventPaused  = "webhook.paused"
+	EventFailing   = "webhook.failing"
+	EventPaused    = "webhook.paused"
+	eventRecovered = "webhook.recovered"
 )
 
-// tell puts into the feed how an endpoint fares, for its party.
+// tell puts into the feed how an endpoint fares, for its party, and into the log
+// for the operator: whose it is, and not where.
 func (o *Outbox) tell(ctx context.Context, tx *db.Tx, e Endpoint, kind string, now time.Time) error {
-	_, err := o.Feed.Record(ctx, tx, feed.Event{Kind: kind, Object: "webhook", ObjectID: e.ID, Audience: []string{string(e.Party)}, At: now})
-	return err
+	if _, err := o.Feed.Record(ctx, tx, feed.Event{Kind: kind, Object: "webhook", ObjectID: e.ID, Audience: []string{string(e.Party)}, At: now}); err != nil {
+		return err
+	}
+	code, err := db.Value[string](ctx, tx, `SELECT code FROM parties WHERE id = $1`, e.Party)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	tx.AfterCommit(func() {
+		log := o.Log.With("organisation", code, "endpoint", e.ID)
+		switch kind {
+		case EventFailing:
+			log.WarnContext(ctx, "a webhook fails")
+		case EventPaused:
+			log.WarnContext(ctx, "a webhook is paused: what it is to hear of waits until its organisation resumes it")
+		case eventRecovered:
+			log.InfoContext(ctx, "a webhook that failed works again")
+		}
+	})
+	return nil
 }
 
 // Ailing returns the endpoint that an entry of the feed is about, if this

@@ -2,7 +2,9 @@ package outbox_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +23,42 @@ func (x *exchange) told(t *testing.T, kind, endpoint string) int64 {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// logLines is what an operator reads, line by line.
+type logLines chan string
+
+// logged has what the outbox logs come to the test. Before run.
+func (x *exchange) logged() logLines {
+	lines := make(logLines, 100)
+	x.box.Log = slog.New(slog.NewTextHandler(lines, nil))
+	return lines
+}
+
+// Write takes one line of the log.
+func (l logLines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// wants says that the next line of the log has this level and begins with this
+// text, names the organisation and the endpoint, and not where it is.
+func (l logLines) wants(t *testing.T, what, where, endpoint string) {
+	t.Helper()
+	level, text, _ := strings.Cut(what, " ")
+	select {
+	case line := <-l:
+		for _, want := range []string{"level=" + level, `msg="` + text, "organisation=ruangsuara", "endpoint=" + endpoint} {
+			if !strings.Contains(line, want) {
+				t.Errorf("the log says %q without %q", line, want)
+			}
+		}
+		if strings.Contains(line, strings.TrimPrefix(where, "http://")) {
+			t.Errorf("the log tells the address: %q", line)
+		}
+	case <-time.After(20 * time.Second):
+		t.Errorf("the log does not say %q", what)
+	}
 }
 
 // state reads an endpoint.
@@ -54,6 +92,7 @@ func TestAnEndpointThatStaysAwayIsPausedAndLosesNothing(t *testing.T) {
 		r := newReceiver(t)
 		r.answer(http.StatusBadGateway)
 		e, _ := x.endpoint(t, r.URL)
+		log := x.logged()
 		x.run(t)
 		x.record(t, "notice.sent", x.admin.Party)
 		wantCount(t, x, 1, `SELECT count(*) FROM delivery_attempts WHERE endpoint_id = $1`, e.ID)
@@ -79,6 +118,8 @@ func TestAnEndpointThatStaysAwayIsPausedAndLosesNothing(t *testing.T) {
 		if failing, paused := x.told(t, outbox.EventFailing, e.ID), x.told(t, outbox.EventPaused, e.ID); failing != 1 || paused != 1 {
 			t.Errorf("told %d times that it fails and %d times that it is paused, want once each", failing, paused)
 		}
+		log.wants(t, "WARN a webhook fails", r.URL, e.ID)
+		log.wants(t, "WARN a webhook is paused", r.URL, e.ID)
 		r.answer(http.StatusOK)
 		tried := len(x.history(t, e.ID, 100))
 		x.clock.Advance(3 * 24 * time.Hour)
@@ -112,6 +153,7 @@ func TestAnEndpointThatRefusesIsNotPaused(t *testing.T) {
 	r := newReceiver(t)
 	r.answer(http.StatusNotFound)
 	e, _ := x.endpoint(t, r.URL)
+	log := x.logged()
 	x.run(t)
 	x.record(t, "notice.sent", x.admin.Party)
 	wantCount(t, x, 1, `SELECT count(*) FROM delivery_attempts WHERE endpoint_id = $1`, e.ID)
@@ -125,8 +167,10 @@ func TestAnEndpointThatRefusesIsNotPaused(t *testing.T) {
 	if n := x.told(t, outbox.EventFailing, e.ID); n != 1 {
 		t.Errorf("told %d times, want once", n)
 	}
+	log.wants(t, "WARN a webhook fails", r.URL, e.ID)
 	r.answer(http.StatusOK)
 	x.again(t, e.ID, 27*time.Hour)
+	log.wants(t, "INFO a webhook that failed works again", r.URL, e.ID)
 	if n := x.told(t, "webhook.recovered", e.ID); n != 1 || x.state(t, e.ID).Health() != outbox.Well {
 		t.Errorf("once it takes messages: told %d times, %s", n, x.state(t, e.ID).Health())
 	}

@@ -105,7 +105,7 @@ func (o *Outbox) ReplayAfter(ctx context.Context, by party.Actor, endpoint strin
 			return err
 		}
 		if n > MaxReplay {
-			return fault.New(fault.Invalid, "outbox.replay-many", "Max", MaxReplay).At("/since")
+			return fault.New(fault.Invalid, "outbox.replay-many", "Max", MaxReplay).At("/after")
 		}
 		p.next = p.After
 		if _, err := tx.Exec(ctx, `
@@ -130,7 +130,11 @@ func (o *Outbox) ReplaySince(ctx context.Context, by party.Actor, endpoint strin
 	if err != nil {
 		return Replay{}, err
 	}
-	return o.ReplayAfter(ctx, by, endpoint, after)
+	p, err := o.ReplayAfter(ctx, by, endpoint, after)
+	if e, ok := fault.As(err); ok && e.Field == "/after" {
+		return p, e.At("/since")
+	}
+	return p, err
 }
 
 // Replays returns what was asked for again at an endpoint of by's party, the

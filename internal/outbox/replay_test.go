@@ -144,8 +144,16 @@ func TestAReplayIsBounded(t *testing.T) {
 			SELECT (SELECT max(seq) FROM feed_entries) + n, 'more-' || n, 'notice.sent', 'notice', 'n1', '', '{}', 1, 1, '' FROM more WHERE $1 <> ''`, "-", "")
 		x.forge(t, `INSERT INTO feed_audience (party_id, seq) SELECT $1, seq FROM feed_entries WHERE id LIKE 'more-%'`, string(x.admin.Party), "")
 		x.forge(t, `UPDATE feed_head SET seq = (SELECT max(seq) FROM feed_entries) WHERE $1 <> ''`, "-", "")
-		if _, err := x.box.ReplayAfter(t.Context(), x.admin, e.ID, last); !fault.Is(err, "outbox.replay-many") {
-			t.Errorf("10,001 entries: %v", err)
+		for pointer, ask := range map[string]func() (outbox.Replay, error){
+			"/after": func() (outbox.Replay, error) { return x.box.ReplayAfter(t.Context(), x.admin, e.ID, last) },
+			"/since": func() (outbox.Replay, error) {
+				return x.box.ReplaySince(t.Context(), x.admin, e.ID, time.UnixMicro(1))
+			},
+		} {
+			_, err := ask()
+			if f, ok := fault.As(err); !ok || f.Code != "outbox.replay-many" || f.Field != pointer {
+				t.Errorf("10,001 entries by %s: %+v", pointer, err)
+			}
 		}
 		if _, err := x.box.ReplayAfter(t.Context(), x.admin, e.ID, last+1); err != nil {
 			t.Errorf("10,000 entries: %v", err)

@@ -34,17 +34,23 @@ func (r *Room) sealContact(in *intake, contact string) (sealed []byte, by string
 	return sealed, contactHolder, err
 }
 
-// ContactDeps are what OpenContact stands on: it runs where the private key
-// is, which is not where the room runs.
+// ContactDeps are what OpenContact stands on: it runs where a private key is
+// given, which is not where the room runs.
 type ContactDeps struct {
 	DB    *db.DB
 	Feed  *feed.Feed
 	Clock clock.Clock
+	Vault *vault.Vault // of the instance, for contacts that were sealed to nobody's key
 }
 
+// ErrSealedToKeys says that a contact takes the private key of one of its
+// recipients.
+var ErrSealedToKeys = errors.New("the contact is sealed to private keys that are not on this machine")
+
 // OpenContact opens how to reach the reporter of a report of the actor's
-// agency, with the private age key of one of the recipients it was sealed to.
-// The opening is on record before the answer is given (threat-model T01).
+// agency, with the private age key of one of the recipients it was sealed to;
+// where there were none it takes no key. The opening is on record before the answer
+// is given (threat-model T01).
 func OpenContact(ctx context.Context, d ContactDeps, by party.Actor, ref, private string) (string, error) {
 	found, err := db.One(ctx, d.DB, scanRow, `SELECT `+reportColumns+` FROM reports r WHERE r.ref = $1`, ref)
 	if errors.Is(err, db.ErrAbsent) {
@@ -56,10 +62,7 @@ func OpenContact(ctx context.Context, d ContactDeps, by party.Actor, ref, privat
 	if err := auth.May(by, auth.ReportReply, found.object()); err != nil {
 		return "", err
 	}
-	if found.contactFor != contactHolder {
-		return "", errors.New("the report has no contact that is sealed to a private key")
-	}
-	text, err := vault.UnsealFrom(private, found.contact, aad(found.ID, "contact"))
+	text, err := unsealContact(d.Vault, found, private)
 	if err != nil {
 		return "", fmt.Errorf("open the contact of %s: %w", ref, err)
 	}
@@ -74,4 +77,24 @@ func OpenContact(ctx context.Context, d ContactDeps, by party.Actor, ref, privat
 		return "", err
 	}
 	return string(text), nil
+}
+
+// unsealContact opens the contact of a report in the way in which it was sealed.
+func unsealContact(v *vault.Vault, found row, private string) ([]byte, error) {
+	about := aad(found.ID, "contact")
+	switch found.contactFor {
+	case contactHolder:
+		if private == "" {
+			return nil, ErrSealedToKeys
+		}
+		return vault.UnsealFrom(private, found.contact, about)
+	case contactReport:
+		key, err := v.Unwrap(found.key)
+		if err != nil {
+			return nil, err
+		}
+		return vault.Unseal(key, found.contact, about)
+	default:
+		return nil, errors.New("the reporter left none")
+	}
 }

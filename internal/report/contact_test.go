@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,9 @@ func TestOnlyTheHolderOfTheKeyReadsAContactAndThatStandsOnRecord(t *testing.T) {
 			return who
 		}
 
+		if _, err := open(h.analyst, with.Ref, ""); !errors.Is(err, report.ErrSealedToKeys) {
+			t.Errorf("without a key: %v", err)
+		}
 		for name, refused := range map[string]func() (string, error){
 			"another key":    func() (string, error) { return open(h.analyst, with.Ref, stranger) },
 			"no contact":     func() (string, error) { return open(h.analyst, without.Ref, private) },
@@ -74,6 +78,30 @@ func TestOnlyTheHolderOfTheKeyReadsAContactAndThatStandsOnRecord(t *testing.T) {
 		}
 		if got := readers(); !slices.Equal(got, []string{string(h.analyst.Person)}) {
 			t.Errorf("on record as read by %v, want the analyst once", got)
+		}
+	})
+}
+
+// Where nobody holds a key apart, the agency opens a contact by itself, and
+// that stands on record as well.
+func TestAContactWithoutRecipientsIsOpenedByItsAgency(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		s := good()
+		s.Contact = markContact
+		got := h.submit(t, s)
+		deps := report.ContactDeps{DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault}
+		if text, err := report.OpenContact(t.Context(), deps, h.other, got.Ref, ""); !fault.Is(err, "fault.hidden") {
+			t.Errorf("another agency reads %q, %v", text, err)
+		}
+		text, err := report.OpenContact(t.Context(), deps, h.analyst, got.Ref, "")
+		if err != nil || text != markContact {
+			t.Errorf("read %q, %v; want %q", text, err, markContact)
+		}
+		h.drain(t)
+		n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM feed_entries WHERE kind = $1 AND object_id = $2`, report.EventContact, string(got.ReportID))
+		if err != nil || n != 1 {
+			t.Errorf("%d openings on record, want 1 (%v)", n, err)
 		}
 	})
 }
