@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/cage"
+	"github.com/tangkal/tangkal/internal/porttest"
 )
 
 // asProgram makes the test binary be the program.
@@ -178,7 +179,7 @@ func TestAdministrationBackupAndRestore(t *testing.T) {
 func TestTheDemoTakesAReportFromTheShell(t *testing.T) {
 	t.Parallel()
 	s := open(t, map[string]string{"note.txt": "A made-up note.\n"})
-	const address = "127.0.0.1:38917"
+	address := porttest.Reserve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	demo := s.command(ctx, nil, "demo", "--listen", address, "--share", "1", "--print-env", "demo.env")

@@ -25,6 +25,7 @@ import (
 	"github.com/tangkal/tangkal/internal/exchangetest"
 	"github.com/tangkal/tangkal/internal/feed"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/porttest"
 	"github.com/tangkal/tangkal/notes"
 )
 
@@ -119,6 +120,16 @@ type left struct {
 	Stories map[string]struct{ Link, Receipt, Case, ID, Ref string }
 }
 
+// move has this version serve at an address of its own: that of the version
+// before is anybody's since it stopped.
+func (l *left) move(address string) {
+	before, now := l.Config.Listen[strings.LastIndex(l.Config.Listen, ":"):], address[strings.LastIndex(address, ":"):]
+	l.Config.Listen = address
+	for _, u := range []*string{&l.URL, &l.Config.PublicURL, &l.Config.EvidenceOrigin} {
+		*u = strings.TrimSuffix(*u, before) + now
+	}
+}
+
 // runBefore runs one test of the version before.
 func runBefore(t *testing.T, old, test, task string) string {
 	t.Helper()
@@ -153,6 +164,7 @@ func upgrade(t *testing.T, old, url string) {
 	}
 
 	was, schema := everyRow(t, url, nil)
+	had.move(porttest.Reserve(t))
 	x := &exchangetest.Exchange{Config: had.Config, URL: had.URL, Clock: clock.System{}}
 	x.Open(t)
 	x.App.Close()

@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/deliver"
 	"github.com/tangkal/tangkal/internal/fetch"
 	"github.com/tangkal/tangkal/internal/outbox"
+	"github.com/tangkal/tangkal/internal/porttest"
 	"github.com/tangkal/tangkal/notes"
 )
 
@@ -49,12 +51,7 @@ func accepting(t *testing.T, do func(net.Conn)) string {
 
 // Whoever owns an endpoint is told by name what keeps messages away from it.
 func TestEveryFailureHasItsName(t *testing.T) {
-	gone, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusing := gone.Addr().String()
-	gone.Close()
+	refusing := porttest.Reserve(t)
 	var held []net.Conn
 	t.Cleanup(func() {
 		for _, c := range held {
@@ -78,8 +75,8 @@ func TestEveryFailureHasItsName(t *testing.T) {
 	t.Cleanup(secure.Close)
 	moved := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:1/elsewhere", http.StatusFound))
 	t.Cleanup(moved.Close)
-	client := func(inside bool) *http.Client {
-		c := fetch.Config{AllowHTTP: true, Ports: ports(), HeaderTimeout: 200 * time.Millisecond, Resolver: nowhere(t)}
+	client := func(inside bool, patience time.Duration) *http.Client {
+		c := fetch.Config{AllowHTTP: true, Ports: ports(), HeaderTimeout: patience, Resolver: nowhere(t)}
 		if inside {
 			c.AllowPrefixes = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		}
@@ -94,9 +91,10 @@ func TestEveryFailureHasItsName(t *testing.T) {
 		url, want string
 		status    int
 		outside   bool
+		patience  time.Duration
 	}{
 		{url: "http://" + refusing, want: outbox.ConnectionRefused},
-		{url: "http://" + silent, want: outbox.TimedOut},
+		{url: "http://" + silent, want: outbox.TimedOut, patience: 200 * time.Millisecond},
 		{url: "http://" + closing, want: outbox.BrokenOff},
 		{url: secure.URL, want: outbox.Certificate},
 		{url: strings.Replace(plain.URL, "http:", "https:", 1), want: outbox.NotTLS},
@@ -111,7 +109,7 @@ func TestEveryFailureHasItsName(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := outbox.Message{ID: "m1", URL: c.url, Body: []byte("{}"), At: time.Now(), Keys: []notes.HookSigner{{Key: key, Secret: make([]byte, 32)}}}
-		r := deliver.Webhook(client(!c.outside))(context.WithoutCancel(t.Context()), m)
+		r := deliver.Webhook(client(!c.outside, cmp.Or(c.patience, time.Minute)))(context.WithoutCancel(t.Context()), m)
 		if r.Error != c.want || r.Status != c.status {
 			t.Errorf("%s: %+v, want %q and status %d", c.url, r, c.want, c.status)
 		}

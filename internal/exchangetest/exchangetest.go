@@ -31,6 +31,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/porttest"
 )
 
 // An Exchange is a running server and its cast.
@@ -110,7 +111,7 @@ func Each(t *testing.T, f func(t *testing.T, x *Exchange)) {
 // of change sets what this server has otherwise.
 func StartOn(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Config)) *Exchange {
 	t.Helper()
-	x, l := open(t, dbURL, c, change...)
+	x, l := open(t, "127.0.0.1:0", dbURL, c, change...)
 	x.run(t, l)
 	return x
 }
@@ -180,7 +181,7 @@ func (x *Exchange) run(t testing.TB, l net.Listener) (stop func()) {
 // Config says, can serve it. App is closed then.
 func Prepare(t testing.TB, dbURL string) *Exchange {
 	t.Helper()
-	x, l := open(t, dbURL, clock.System{})
+	x, l := open(t, porttest.Reserve(t), dbURL, clock.System{}) // its own, also while nobody listens
 	for _, p := range x.cast {
 		p.WithAPIKey(t)
 	}
@@ -191,10 +192,10 @@ func Prepare(t testing.TB, dbURL string) *Exchange {
 	return x
 }
 
-// open opens an instance for a free port and seeds it.
-func open(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Config)) (*Exchange, net.Listener) {
+// open opens an instance that listens at an address, and seeds it.
+func open(t testing.TB, address, dbURL string, c clock.Clock, change ...func(*app.Config)) (*Exchange, net.Listener) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/porttest"
 	"github.com/tangkal/tangkal/internal/scaletest"
 )
 
@@ -110,12 +111,7 @@ func hanging(t *testing.T) string {
 // refusing is where nobody listens.
 func refusing(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	return "http://" + porttest.Reserve(t)
 }
 
 // failing answers 500.
