@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tangkal/tangkal/internal/porttest"
 )
 
 // startServer returns the server shared by all test processes of this user on
@@ -38,8 +40,8 @@ func startServer() (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	if url := running(dir); url != "" {
-		return url, nil
+	if url, err := running(dir); url != "" || err != nil {
+		return url, err
 	}
 	return start(bin, dir)
 }
@@ -57,19 +59,55 @@ func binaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// running returns the URL of the server in dir if it answers.
-func running(dir string) string {
-	port, err := os.ReadFile(filepath.Join(dir, "port"))
+// running returns the URL of the server in dir, "" if there is none. A server
+// that is slow, still starting or out of connections is one: other processes
+// are at work in it.
+func running(dir string) (string, error) {
+	late := time.After(time.Minute)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		port, alive := postmaster(filepath.Join(dir, "data"))
+		if !alive {
+			return "", nil
+		}
+		url := serverURL(port)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		err := admin(ctx, url, "SELECT 1")
+		cancel()
+		if err == nil {
+			return url, nil
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			return "", fmt.Errorf("the server in %s runs and does not answer: %w", dir, err)
+		}
+	}
+}
+
+// postmaster returns the port of the server whose data are in a directory, as
+// it says in postmaster.pid (lines: process, directory, start, port), and
+// whether its process lives. After a crash the file names a process that is
+// gone, or by now another program's: a server works in its data's directory.
+func postmaster(data string) (port string, alive bool) {
+	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
-		return ""
+		return "", false
 	}
-	url := serverURL(strings.TrimSpace(string(port)))
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	if admin(ctx, url, "SELECT 1") != nil {
-		return ""
+	lines := strings.Split(string(raw), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
+	if err != nil || len(lines) < 4 {
+		return "", false
 	}
-	return url
+	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+		return "", false
+	}
+	at, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	if real, e := filepath.EvalSymlinks(data); err == nil && e == nil && at != real {
+		return "", false
+	}
+	return strings.TrimSpace(lines[3]), true
 }
 
 func serverURL(port string) string {
@@ -88,19 +126,24 @@ func start(bin, dir string) (string, error) {
 	if err := run(who, dir, filepath.Join(bin, "initdb"), "-D", data, "-U", "tangkal", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"); err != nil {
 		return "", err
 	}
-	port, err := freePort()
+	address, release, err := porttest.Take()
 	if err != nil {
 		return "", err
 	}
-	options := fmt.Sprintf("-p %d -h 127.0.0.1 -k %s -c max_connections=300 -c shared_buffers=64MB -c wal_sync_method=fdatasync", port, dir)
+	defer release()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	options := fmt.Sprintf("-p %s -h 127.0.0.1 -k %s -c max_connections=300 -c shared_buffers=64MB -c wal_sync_method=fdatasync", port, dir)
 	if err := run(who, dir, filepath.Join(bin, "pg_ctl"), "-D", data, "-l", filepath.Join(dir, "log"), "-w", "-t", "60", "-o", options, "start"); err != nil {
 		return "", err
 	}
-	p := strconv.Itoa(port)
-	if err := os.WriteFile(filepath.Join(dir, "port"), []byte(p), 0o600); err != nil {
+	// For checkouts of before postmaster.pid was asked, which share the server.
+	if err := os.WriteFile(filepath.Join(dir, "port"), []byte(port), 0o600); err != nil {
 		return "", err
 	}
-	return serverURL(p), nil
+	return serverURL(port), nil
 }
 
 // ordinaryUser returns the credentials to start PostgreSQL under: ours, or
@@ -157,13 +200,4 @@ func keepOwn() {
 			syscall.CloseOnExec(fd)
 		}
 	}
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close() //nolint:errcheck // only its number was wanted
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
