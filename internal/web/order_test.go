@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"io"
 	"mime/multipart"
@@ -33,6 +34,7 @@ type orderHouse struct {
 	analyst, approver, officer string
 	agency                     string
 	emergency                  string // why the first order cannot wait, where the pack wants it
+	reasons                    string // of drafts, if not the usual
 	draft                      notice.DraftInput
 }
 
@@ -170,7 +172,7 @@ func (h *orderHouse) drafted(t *testing.T, kind notes.NoticeKind, links ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.assess(t, id, kind, "Mengajak ikut kelompok rekaan, lihat https://lain.example/ajakan")
+	h.assess(t, id, kind, cmp.Or(h.reasons, "Mengajak ikut kelompok rekaan, lihat https://lain.example/ajakan"))
 	h.draft = notice.DraftInput{CaseID: id, Kind: kind, DeadlineMinutes: 240, Emergency: h.emergency}
 	if kind == notes.Referral {
 		h.draft.DeadlineMinutes = 0

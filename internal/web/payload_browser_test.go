@@ -344,9 +344,11 @@ func TestNoTextBecomesCode(t *testing.T) {
 	id := w.reports(t)
 	n := w.decide(t, id)
 	w.talk(t, n)
-	invitation := w.office(t)
+	things := w.rest(t)
 	t.Logf("%d hostile texts, %d of them refused", w.put, w.refused)
-	for who, visits := range w.visits(id, n, invitation) {
+	everybody := w.visits(id, n, things)
+	w.everyPage(t, everybody)
+	for who, visits := range everybody {
 		t.Run(who, func(t *testing.T) {
 			p, outside := watched(t, w.URL, w.Evidence)
 			if who != "nobody" {
@@ -358,6 +360,9 @@ func TestNoTextBecomesCode(t *testing.T) {
 					t.Errorf("%s on %s: %+v", who, path, s)
 				}
 			}
+			if who == "nobody" {
+				w.receipt(t, p)
+			}
 			if got := outside(); len(got) > 0 {
 				t.Errorf("%s: requests to elsewhere: %q", who, got)
 			}
@@ -368,29 +373,14 @@ func TestNoTextBecomesCode(t *testing.T) {
 	}
 }
 
-// visits are the pages that show what was written.
-func (w *infested) visits(id casework.ID, n notice.ID, invitation string) map[string][]string {
-	order := []string{"/orders", "/orders/" + string(n), "/orders/" + string(n) + "/print", "/approvals"}
-	v := map[string][]string{
-		"analyst":      append([]string{"/triage", "/cases/" + string(id), "/cases/" + string(id) + "/hand-over", "/hand-overs", "/profile", "/organisation"}, order...),
-		"approver":     append([]string{"/approvals/" + string(n), "/cases/" + string(id)}, order...),
-		"officer":      order,
-		"reviewer":     append([]string{"/cases/" + string(id)}, order[:3]...),
-		"platform":     {"/inbox", "/inbox/" + string(n), "/inbox/" + string(n) + "/receipt", "/orders/" + string(n) + "/print", "/inbox/answers"},
-		"agency-admin": {"/organisation", "/organisation/record", "/profile"},
-		"nobody":       {"/", "/report", "/receipt", "/invitation/" + invitation},
+// receipt opens what the reporter of a code sees: it has no address.
+func (w *infested) receipt(t *testing.T, p *browsertest.Page) {
+	t.Helper()
+	p.Go(w.URL + "/receipt")
+	p.Run(chromedp.SetValue(`input[name=code]`, w.code, chromedp.ByQuery), chromedp.Submit(`input[name=code]`, chromedp.ByQuery), chromedp.WaitReady(`textarea[name=message]`, chromedp.ByQuery))
+	if s := look(t, p); !s.clean() {
+		t.Errorf("a reporter on their receipt: %+v", s)
 	}
-	for _, p := range payloads { // what an address says comes back on some pages
-		q := url.QueryEscape(p)
-		v["analyst"] = append(v["analyst"], "/find?q="+q)
-		v["nobody"] = append(v["nobody"], "/"+url.PathEscape(p)+"?lang="+q+"&next="+q+"&said="+q)
-	}
-	for _, p := range payloads[:12] {
-		q := url.QueryEscape(p)
-		v["nobody"] = append(v["nobody"], "/sign-in?next="+q, "/report?location="+q+"&url="+q+"&agency="+q)
-		v["analyst"] = append(v["analyst"], "/triage?said="+q+"&q="+q+"&state="+q+"&cursor="+q)
-	}
-	return v
 }
 
 // The same texts on a page that takes no care: what watches sees them run.
