@@ -11,53 +11,64 @@ import (
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage/sheet"
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
 )
 
 func (s *server) listRoutes() []route {
+	const lists, registers = flagger.Reports, flagger.Register
 	return []route{
-		on(s, "POST", "/lists", auth.ListSend, "lists.add", s.addList, created, reads(listSent{}, "list")),
-		on(s, "GET", "/lists", auth.ListRead, "lists.list", s.listLists),
+		on(s, "POST", "/lists", auth.ListSend, "lists.add", s.addList(lists), created, reads(listSent{}, "list")),
+		on(s, "GET", "/lists", auth.ListRead, "lists.list", s.listLists(lists)),
 		on(s, "GET", "/lists/{id}", auth.ListRead, "lists.get", s.getList),
 		on(s, "PUT", "/lists/{id}/columns", auth.ListSend, "lists.columns", s.setListColumns),
 		on(s, "POST", "/lists/{id}/start", auth.ListSend, "lists.start", s.startList, accepted),
 		on(s, "GET", "/lists/{id}/faults", auth.ListRead, "lists.faults", s.listFaults, octets),
 		on(s, "DELETE", "/lists/{id}", auth.ListSend, "lists.discard", s.discardList),
+		on(s, "POST", "/registers", auth.RegisterSend, "registers.add", s.addList(registers), created, reads(listSent{}, "list")),
+		on(s, "GET", "/registers", auth.RegisterRead, "registers.list", s.listLists(registers)),
+		on(s, "GET", "/registers/{id}", auth.RegisterRead, "registers.get", s.getList),
+		on(s, "PUT", "/registers/{id}/columns", auth.RegisterSend, "registers.columns", s.setListColumns),
+		on(s, "POST", "/registers/{id}/start", auth.RegisterSend, "registers.start", s.startList, accepted),
+		on(s, "GET", "/registers/{id}/faults", auth.RegisterRead, "registers.faults", s.listFaults, octets),
+		on(s, "DELETE", "/registers/{id}", auth.RegisterSend, "registers.discard", s.discardList),
+		on(s, "POST", "/registers/{id}/undo", auth.RegisterSend, "registers.undo", s.undoRegister),
+		on(s, "GET", "/cases/{id}/before", auth.CaseRead, "cases.before", s.decidedBefore),
 	}
 }
 
 // listSent is what comes with a list.
 type listSent struct {
 	Lang    string   `json:"lang,omitempty" enum:"id,en" doc:"Language of the reports; that of the request if absent"`
-	Columns []string `json:"columns,omitempty" maxItems:"40" doc:"What each column holds: location, note, hint, reference, found, or an empty word for what is left alone. Absent leaves it to the headings" example:"[\"location\",\"note\",\"\"]"`
+	Columns []string `json:"columns,omitempty" maxItems:"40" doc:"What each column holds: location, note, hint, reference, found, or of a register location, decided, reference, decision, ground, platform, standing, note; an empty word for what is left alone. Absent leaves it to the headings" example:"[\"location\",\"note\",\"\"]"`
 }
 
 type listBody struct {
 	ID        string         `json:"id"`
-	State     string         `json:"state" enum:"draft,running,done"`
+	State     string         `json:"state" enum:"draft,running,done,undone"`
 	Name      string         `json:"name" doc:"Of the file; empty once its rows are gone"`
 	Sheet     string         `json:"sheet" doc:"Of the workbook that was read; empty of text"`
 	Lines     int            `json:"lines" doc:"Rows below the header"`
 	Next      int            `json:"next" doc:"Rows that are done"`
-	Made      int            `json:"made" doc:"Rows that became reports"`
-	Again     int            `json:"again" doc:"Rows that your organisation had reported before"`
+	Made      int            `json:"made" doc:"Rows that became reports, or entries of a register"`
+	Again     int            `json:"again" doc:"Rows that your organisation had sent before"`
 	Wrong     int            `json:"wrong" doc:"Rows that could not be read"`
 	CreatedAt time.Time      `json:"created_at"`
 	Columns   []listColumn   `json:"columns"`
-	Counts    map[string]int `json:"counts,omitempty" doc:"Rows by outcome: ready, reported, before, faulty"`
+	Counts    map[string]int `json:"counts,omitempty" doc:"Rows by outcome: ready, reported, kept, before, faulty"`
 	Rows      []listRow      `json:"rows,omitempty" doc:"Those asked for"`
 }
 
 type listColumn struct {
 	Name  string `json:"name" doc:"Its heading, or its letter"`
-	Holds string `json:"holds" doc:"location, note, hint, reference, found, or empty"`
+	Holds string `json:"holds" doc:"A field, or empty"`
 }
 
 type listRow struct {
 	N         int         `json:"n" doc:"As a spreadsheet numbers it"`
-	Outcome   string      `json:"outcome" enum:"ready,reported,before,faulty"`
+	Outcome   string      `json:"outcome" enum:"ready,reported,kept,before,faulty"`
 	Locations []string    `json:"locations" doc:"Canonical"`
 	Note      string      `json:"note"`
 	Category  string      `json:"category"`
@@ -65,7 +76,38 @@ type listRow struct {
 	Found     string      `json:"found" doc:"Day, as 2026-11-22; empty if none"`
 	Ref       string      `json:"ref" doc:"Public reference of the report"`
 	Step      string      `json:"step" doc:"What became of it last, as its reporter is told"`
+	Entry     string      `json:"entry,omitempty" doc:"That the row of a register became"`
+	Past      *pastBody   `json:"past,omitempty" doc:"What the row of a register says"`
 	Faults    []listFault `json:"faults"`
+}
+
+// pastBody is what an old register says of a decision, in its words.
+type pastBody struct {
+	Decided   string `json:"decided" doc:"Day, as 2019-11-22; empty if none"`
+	Decision  string `json:"decision"`
+	Ground    string `json:"ground"`
+	Platform  string `json:"platform"`
+	Standing  string `json:"standing"`
+	Withdrawn bool   `json:"withdrawn" doc:"Its standing says that it no longer stands"`
+}
+
+func pastOf(p flagger.Past) *pastBody {
+	out := &pastBody{Decision: p.Decision, Ground: p.Ground, Platform: p.Service, Standing: p.Standing, Withdrawn: p.Withdrawn}
+	if !p.Decided.IsZero() {
+		out.Decided = p.Decided.Format(time.DateOnly)
+	}
+	return out
+}
+
+// A registerEntry is a decision of before.
+type registerEntry struct {
+	ID        string   `json:"id"`
+	Register  string   `json:"register" doc:"That it came with"`
+	N         int      `json:"n" doc:"Its row, as a spreadsheet numbers it"`
+	Reference string   `json:"reference" doc:"The register's own"`
+	Locations []string `json:"locations" doc:"Canonical"`
+	Note      string   `json:"note"`
+	Past      pastBody `json:"past"`
 }
 
 type listFault struct {
@@ -97,6 +139,9 @@ func listViewOf(p *i18n.Printer, v flagger.View) listBody {
 			N: r.N, Outcome: string(r.Outcome), Locations: texts(r.Locations), Note: r.Note, Category: string(r.Category), Reference: r.Reference,
 			Ref: r.Ref, Faults: []listFault{},
 		}
+		if v.Kind == flagger.Register {
+			row.Entry, row.Past = string(r.Entry), pastOf(r.Past)
+		}
 		if !r.Found.IsZero() {
 			row.Found = r.Found.Format(time.DateOnly)
 		}
@@ -116,13 +161,30 @@ const maxList = sheet.MaxBytes + 2<<20
 
 type addListInput struct{ Stream }
 
-// addList: POST /lists, permission list.send.
-func (s *server) addList(ctx context.Context, in *addListInput) (*one[listBody], error) {
+// addList: POST /lists, permission list.send, and POST /registers,
+// register.send.
+func (s *server) addList(k flagger.Kind) func(context.Context, *addListInput) (*one[listBody], error) {
+	return func(ctx context.Context, in *addListInput) (*one[listBody], error) {
+		f, err := s.listFile(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		f.Kind = k
+		l, err := s.Flagger.Upload(ctx, auth.Actor(ctx), f)
+		if err != nil {
+			return nil, err
+		}
+		return s.lookAtList(ctx, l.ID, flagger.Choice{})
+	}
+}
+
+// listFile reads the list of a request.
+func (s *server) listFile(ctx context.Context, in *addListInput) (flagger.File, error) {
 	in.r.Body = http.MaxBytesReader(nil, in.r.Body, maxList)
 	var body listSent
 	files, err := s.form(ctx, in.r, "list", &body)
 	if err != nil {
-		return nil, err
+		return flagger.File{}, err
 	}
 	f := flagger.File{Lang: i18n.Lang(body.Lang), Columns: fields(body.Columns)}
 	if f.Lang == "" {
@@ -132,25 +194,21 @@ func (s *server) addList(ctx context.Context, in *addListInput) (*one[listBody],
 	var content bytes.Buffer
 	for part, err := range files {
 		if err != nil {
-			return nil, err
+			return flagger.File{}, err
 		}
 		if n++; n > 1 {
-			return nil, fault.New(fault.Invalid, "api.one-file").At("/file")
+			return flagger.File{}, fault.New(fault.Invalid, "api.one-file").At("/file")
 		}
 		f.Name = part.Name
 		if _, err := content.ReadFrom(io.LimitReader(part.Content, sheet.MaxBytes+1)); err != nil {
-			return nil, err
+			return flagger.File{}, err
 		}
 	}
 	if n == 0 {
-		return nil, fault.New(fault.Invalid, "fault.required").At("/file")
+		return flagger.File{}, fault.New(fault.Invalid, "fault.required").At("/file")
 	}
 	f.Content = &content
-	l, err := s.Flagger.Upload(ctx, auth.Actor(ctx), f)
-	if err != nil {
-		return nil, err
-	}
-	return s.lookAtList(ctx, l.ID, flagger.Choice{})
+	return f, nil
 }
 
 func fields(in []string) []flagger.Field {
@@ -172,18 +230,21 @@ func (s *server) lookAtList(ctx context.Context, id flagger.ID, c flagger.Choice
 	return answer(listViewOf(printer(ctx), v)), nil
 }
 
-// listLists: GET /lists, permission list.read.
-func (s *server) listLists(ctx context.Context, _ *struct{}) (*listOut[listBody], error) {
-	all, err := s.Flagger.Lists(ctx, auth.Actor(ctx))
-	if err != nil {
-		return nil, err
+// listLists: GET /lists, permission list.read, and GET /registers,
+// register.read.
+func (s *server) listLists(k flagger.Kind) func(context.Context, *struct{}) (*listOut[listBody], error) {
+	return func(ctx context.Context, _ *struct{}) (*listOut[listBody], error) {
+		all, err := s.Flagger.Lists(ctx, auth.Actor(ctx), k)
+		if err != nil {
+			return nil, err
+		}
+		return allOf(all, func(l flagger.List) listBody { return listOf(l, make([]string, len(l.Columns))) }), nil
 	}
-	return allOf(all, func(l flagger.List) listBody { return listOf(l, make([]string, len(l.Columns))) }), nil
 }
 
 type getListInput struct {
 	ByID
-	Outcome string `query:"outcome" enum:"ready,reported,before,faulty" doc:"Rows with this outcome alone"`
+	Outcome string `query:"outcome" enum:"ready,reported,kept,before,faulty" doc:"Rows with this outcome alone"`
 	After   int    `query:"after" minimum:"0" doc:"Rows below the one with this number"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many rows at most"`
 }
@@ -196,7 +257,7 @@ func (s *server) getList(ctx context.Context, in *getListInput) (*one[listBody],
 type listColumnsInput struct {
 	ByID
 	Body struct {
-		Columns []string `json:"columns" minItems:"1" maxItems:"40" doc:"What each column holds: location, note, hint, reference, found, or an empty word"`
+		Columns []string `json:"columns" minItems:"1" maxItems:"40" doc:"What each column holds, as where the list is sent"`
 	}
 }
 
@@ -225,4 +286,25 @@ func (s *server) listFaults(ctx context.Context, in *ByID) (*huma.StreamResponse
 		return nil, err
 	}
 	return s.download("tangkal-faults.csv", "text/csv", int64(b.Len()), io.NopCloser(&b)), nil
+}
+
+// undoRegister: POST /registers/{id}/undo, permission register.send.
+func (s *server) undoRegister(ctx context.Context, in *ByID) (*struct{}, error) {
+	return nil, s.Flagger.Undo(ctx, auth.Actor(ctx), flagger.ID(in.ID))
+}
+
+// decidedBefore: GET /cases/{id}/before, permission case.read.
+func (s *server) decidedBefore(ctx context.Context, in *ByID) (*listOut[registerEntry], error) {
+	by := auth.Actor(ctx)
+	v, err := s.Cases.Get(ctx, by, casework.ID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Flagger.Before(ctx, by, v.Case.Party, v.Locations)
+	if err != nil {
+		return nil, err
+	}
+	return allOf(all, func(e flagger.Entry) registerEntry {
+		return registerEntry{string(e.ID), string(e.List), e.N, e.Reference, texts(e.Locations), e.Note, *pastOf(e.Past)}
+	}), nil
 }

@@ -63,8 +63,12 @@ func (h *house) possess(t *testing.T) things {
 	listed, kind := form(t, "list", listSent{}, "url\nhttps://ruangsuara.example/v/77\n")
 	ratna.do(t, "POST", "/lists", listed, kind).want(t, 201, &sent)
 
+	var old listBody
+	register, kind := form(t, "list", listSent{}, "url,ref\nhttps://ruangsuara.example/v/77,KK-7\n")
+	ratna.do(t, "POST", "/registers", register, kind).want(t, 201, &old)
+
 	return things{
-		"lists":   {sent.ID},
+		"lists": {sent.ID}, "registers": {old.ID},
 		"batches": {h.batch(t)}, "reports": {rep.ID, rep.Files[0].ID}, "cases": {open}, "captures": {"", decided.CaptureList[0].Files[0].ID}, "hand-overs": {over.ID},
 		"notices": {n.ID, absent}, "dossiers": {decided.Dossiers[0].ID}, "webhooks": {hook.ID}, "deliveries": {deliveries.Items[0].ID},
 		"keys": {key.ID}, "people": {string(victim.actor.Person), mine.Items[0].ID}, "people/invitations": {invited.ID},

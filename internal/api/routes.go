@@ -102,7 +102,7 @@ func (s *server) turnAway(ctx huma.Context, err error) {
 func (s *server) table() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.reportRoutes(), s.listRoutes(), s.caseRoutes(), s.noticeRoutes(), s.batchRoutes(), s.answerRoutes(), s.partyRoutes(), s.openRoutes(),
+		s.reportRoutes(), s.listRoutes(), s.accuracyRoutes(), s.caseRoutes(), s.noticeRoutes(), s.batchRoutes(), s.answerRoutes(), s.partyRoutes(), s.openRoutes(),
 	} {
 		all = append(all, part...)
 	}

@@ -265,7 +265,7 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		},
 	})
 	a.Flagger = flagger.New(flagger.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Reports: a.Report, Cage: a.Cage,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Reports: a.Report, Search: a.Search, Cage: a.Cage, Spare: a.Disk.Work,
 		Enqueue: func(ctx context.Context, tx *db.Tx, id flagger.ID) error {
 			return a.Jobs.Enqueue(ctx, tx, jobList, string(id))
 		},
@@ -350,9 +350,6 @@ func (a *App) works() []job.Work {
 		Do: func(ctx context.Context, id string) (err error) {
 			ctx, end := a.Trace.Begin(ctx, "job "+jobList)
 			defer func() { end(err != nil) }()
-			if err := a.Disk.Work(); err != nil {
-				return err // tried again later
-			}
 			return a.Flagger.Work(ctx, flagger.ID(id))
 		},
 	}}

@@ -27,6 +27,11 @@ const (
 	ListRead Act = "list.read" // lists that one's own organisation sent, and how often it was right
 	ListSend Act = "list.send" // read a list, and report its rows
 
+	RegisterRead Act = "register.read" // old registers of one's own organisation
+	RegisterSend Act = "register.send" // read one, keep its entries, take it back
+
+	AccuracyRead Act = "accuracy.read" // how often those were right who reported to one's own organisation
+
 	CaseRead     Act = "case.read"
 	CaseWork     Act = "case.work"     // take, capture, assess, close, hold, hand over
 	CaseAssign   Act = "case.assign"   // give a case to a colleague
@@ -116,6 +121,13 @@ func Rules() []Rule {
 
 		{Act: ListRead, Kinds: flaggers, Roles: senders, Relation: Own},
 		{Act: ListSend, Kinds: flaggers, Roles: senders, Relation: Own},
+
+		{Act: RegisterRead, Kinds: deciders, Roles: caseStaff, Relation: Own},
+		{Act: RegisterRead, Kinds: oversights, Roles: overseers, Relation: Any},
+		{Act: RegisterSend, Kinds: deciders, Roles: []party.Role{party.Analyst, party.Officer}, Relation: Own},
+
+		{Act: AccuracyRead, Kinds: deciders, Roles: caseStaff, Relation: Own},
+		{Act: AccuracyRead, Kinds: oversights, Roles: overseers, Relation: Any},
 
 		{Act: CaseRead, Kinds: deciders, Roles: caseStaff, Relation: Own},
 		{Act: CaseRead, Kinds: deciders, Roles: caseStaff, Relation: Receiver},

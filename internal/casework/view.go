@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
@@ -116,6 +117,14 @@ func (r *Room) OfReport(ctx context.Context, by party.Actor, id report.ID) ([]Ca
 		}
 	}
 	return out, nil
+}
+
+// At returns the cases that name a location and that the actor may read, the
+// latest first, at most a hundred.
+func (r *Room) At(ctx context.Context, by party.Actor, loc report.LocationID) ([]Case, error) {
+	all, err := db.All(ctx, r.DB, scanCase, `
+		SELECT `+caseColumns+` FROM cases WHERE id IN (SELECT case_id FROM case_locations WHERE location_id = $1) ORDER BY opened_at DESC, id DESC LIMIT 100`, loc)
+	return slices.DeleteFunc(all, func(c Case) bool { return mayRead(by, c) != nil }), err
 }
 
 func (r *Room) dossiersOf(ctx context.Context, q db.Reader, c Case) ([]Dossier, error) {

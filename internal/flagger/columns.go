@@ -18,6 +18,11 @@ var headings = map[Field][]string{
 	Hint:      {"hint", "ground", "grounds", "category", "kategori", "dasar", "dugaan", "jenis", "type", "tipe"},
 	Reference: {"reference", "ref", "ownreference", "yourreference", "rujukan", "referensi", "nomorrujukan", "casenumber", "nomorperkara", "nomor", "number", "id", "no"},
 	Found:     {"found", "foundon", "date", "datefound", "ditemukan", "tanggal", "tgl", "tanggaltemuan", "waktu", "time", "timestamp"},
+	Decided:   {"decided", "decidedon", "date", "dateofdecision", "decisiondate", "tanggal", "tgl", "tanggalkeputusan", "tanggalputusan", "diputus", "issued", "issuedon"},
+	Decision:  {"decision", "measure", "action", "kind", "type", "keputusan", "putusan", "tindakan", "jenis", "tipe"},
+	Ground:    {"ground", "grounds", "legalbasis", "basis", "dasar", "dasarhukum", "category", "kategori", "alasan", "reason"},
+	Service:   {"platform", "service", "provider", "layanan", "penyelenggara", "situs"},
+	Standing:  {"standing", "state", "status", "keadaan"},
 }
 
 // plain is a heading as headings has it.
@@ -30,11 +35,11 @@ func plain(s string) string {
 	}, s)
 }
 
-// Propose says what the columns of a table seem to hold, by their headings and,
+// Propose says what the columns of a list seem to hold, by their headings and,
 // where none says that it has the locations, by what stands in them.
-func Propose(t sheet.Table) []Field {
+func Propose(k Kind, t sheet.Table) []Field {
 	out := make([]Field, len(t.Head))
-	for _, f := range Fields() {
+	for _, f := range k.Fields() {
 		if i := headed(t.Head, out, f); i >= 0 {
 			out[i] = f
 		}
@@ -97,7 +102,7 @@ func headless(t sheet.Table) sheet.Table {
 
 // checkColumns wants one field or none for each column, each field at most
 // once, and the locations among them.
-func checkColumns(columns []Field, width int) error {
+func (k Kind) checkColumns(columns []Field, width int) error {
 	var c fault.Checker
 	if len(columns) != width {
 		c.Add("/columns", "flagger.columns", "Want", width, "Got", len(columns))
@@ -106,16 +111,25 @@ func checkColumns(columns []Field, width int) error {
 		at := fmt.Sprintf("/columns/%d", i)
 		switch {
 		case f == Nothing:
-		case !slices.Contains(Fields(), f):
-			c.Add(at, "flagger.field", "Value", clip(string(f)))
+		case !slices.Contains(k.Fields(), f):
+			c.Add(at, "flagger.field", "Value", clip(string(f)), "Fields", k.words())
 		case slices.Contains(columns[:i], f):
-			c.Add(at, "flagger.twice", "Field", string(f))
+			c.Add(at, "flagger.twice", "What", "column-"+string(f))
 		}
 	}
 	if !slices.Contains(columns, Location) {
 		c.Add("/columns", "flagger.no-location")
 	}
 	return c.Err()
+}
+
+// words are the fields as the API spells them.
+func (k Kind) words() string {
+	var out []string
+	for _, f := range k.Fields() {
+		out = append(out, string(f))
+	}
+	return strings.Join(out, ", ")
 }
 
 // clip shortens a value that a fault repeats.

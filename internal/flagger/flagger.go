@@ -1,18 +1,23 @@
-// Package flagger is where organisations report many things at once, under
-// their own name: a list that they send becomes reports like anybody's, and how
-// often they were right is counted.
+// Package flagger is where organisations bring many things at once, under their
+// own name: a list of what they found becomes reports like anybody's, an old
+// register of what was decided before becomes history, and how often those who
+// report were right is counted.
 //
 // Nothing comes of a list but reports. They go through the ordinary intake, fold
 // into the cases that are there, count as one voice of one organisation, and wait
-// behind what people report one by one. How often a flagger was right is told to
-// those who assess and to the flagger itself; no order, no priority and no
-// decision rests on it (Regulation (EU) 2022/2065, Article 22, asks for the same
-// figures of trusted flaggers once a year).
+// behind what people report one by one. Nothing comes of a register but entries,
+// which are shown and found. How often a flagger was right is told to those who
+// assess and to the flagger itself; no order, no priority and no decision rests on
+// it (Regulation (EU) 2022/2065, Article 22, asks for the same figures of trusted
+// flaggers once a year).
 package flagger
 
 import (
 	"context"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage"
@@ -22,6 +27,7 @@ import (
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -34,8 +40,9 @@ type State string
 // The states, in the order in which a list passes them.
 const (
 	Draft   State = "draft"   // read, and not reported yet
-	Running State = "running" // its rows become reports
+	Running State = "running" // its rows become reports, or entries
 	Done    State = "done"
+	Undone  State = "undone" // a register whose entries were taken back
 )
 
 // A Field is what a column of a list holds.
@@ -51,23 +58,32 @@ const (
 	Nothing   Field = ""
 )
 
-// Fields lists the fields in the order they are shown.
-func Fields() []Field { return []Field{Location, Note, Hint, Reference, Found} }
+// The fields of registers besides: what was decided of it before.
+const (
+	Decided  Field = "decided"  // the day of the decision
+	Decision Field = "decision" // of which kind it was
+	Ground   Field = "ground"   // on which it rested
+	Service  Field = "platform" // where it was
+	Standing Field = "standing" // whether it stands or was withdrawn
+)
 
 // A List is what an organisation sent.
 type List struct {
 	ID        ID
+	Kind      Kind
 	Party     party.ID
 	Person    party.PersonID // who sent it
 	State     State
 	Lines     int // rows, those that cannot be read included
 	Next      int // rows that are done
-	Made      int // that became reports
-	Again     int // that the organisation had reported before
+	Made      int // that became reports, or entries
+	Again     int // that the organisation had sent before
 	Wrong     int // that could not be read
 	CreatedAt time.Time
 	StartedAt time.Time // zero for a draft
 	EndedAt   time.Time // zero until it is done
+	UndoneAt  time.Time // zero unless it was taken back
+	UndoneBy  party.PersonID
 
 	Gone    bool      // its rows are no longer kept; what follows is empty then
 	Name    string    // of the file
@@ -77,7 +93,8 @@ type List struct {
 	Columns []Field   // what each column holds
 }
 
-// Object is the list as rights see it.
+// Object is the list as rights see it. Both kinds have one name: whoever may not
+// know of a list does not learn of which kind it is.
 func (l List) Object() auth.Object { return auth.Object{What: "list", Owner: l.Party} }
 
 // Limits.
@@ -91,11 +108,14 @@ const (
 	keptFor = 90 * 24 * time.Hour
 )
 
-// Events that this room records; the object is "list", the audience its
-// organisation.
+// Events that this room records; the object is "list" or "register", the
+// audience its organisation.
 const (
-	EventStarted = "list.started"
-	EventDone    = "list.done"
+	EventStarted        = "list.started"
+	EventDone           = "list.done"
+	EventRegister       = "register.started"
+	EventRegisterDone   = "register.done"
+	EventRegisterUndone = "register.undone"
 )
 
 // Deps is what the room stands on.
@@ -105,14 +125,23 @@ type Deps struct {
 	Clock   clock.Clock
 	Vault   *vault.Vault
 	Reports *report.Room
+	Search  *search.Index
 	Cage    *cage.Cage // opens workbooks; without one only text is read
+	// Spare refuses while the disk is nearly full; nil never does.
+	Spare func() error
 	// Enqueue adds the job that calls Work to the transaction that started the
 	// list. Without it Running finds what is to be done.
 	Enqueue func(ctx context.Context, tx *db.Tx, id ID) error
 }
 
 // A Room takes lists. It is safe for concurrent use.
-type Room struct{ Deps }
+type Room struct {
+	Deps
+
+	counting singleflight.Group
+	mu       sync.Mutex
+	known    map[party.ID]counted // guarded by mu: the last figures of one organisation, and under "" of all
+}
 
 // New returns the room over d.
-func New(d Deps) *Room { return &Room{Deps: d} }
+func New(d Deps) *Room { return &Room{Deps: d, known: map[party.ID]counted{}} }

@@ -175,13 +175,13 @@ func TestAWorkbookIsAListToo(t *testing.T) {
 	f.SetSheetRow("Sheet1", "A2", &[]any{"https://ruangsuara.example/v/1", time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC), 1234567})
 	var b bytes.Buffer
 	must(t, f.Write(&b))
-	l, err := h.Upload(t.Context(), h.lena, flagger.File{Name: `C:\lists\november.xlsx`, Content: &b, Lang: i18n.ID})
+	l, err := h.Upload(t.Context(), h.lena, flagger.File{Kind: flagger.Reports, Name: `C:\lists\november.xlsx`, Content: &b, Lang: i18n.ID})
 	must(t, err)
 	row := h.look(t, h.lena, l.ID).Rows[0]
 	if l.Name != "november.xlsx" || l.Sheet != "Sheet1" || row.Reference != "1234567" || !row.Found.Equal(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v\n%+v", l, row)
 	}
-	_, err = h.Upload(t.Context(), h.lena, flagger.File{Name: "x.xlsx", Content: strings.NewReader("PK\x03\x04 and no more"), Lang: i18n.ID})
+	_, err = h.Upload(t.Context(), h.lena, flagger.File{Kind: flagger.Reports, Name: "x.xlsx", Content: strings.NewReader("PK\x03\x04 and no more"), Lang: i18n.ID})
 	if !fault.Is(err, string(sheet.Damaged)) {
 		t.Errorf("half a workbook: %v", err)
 	}
@@ -245,7 +245,7 @@ func TestNobodySeesAnothersList(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := h.Upload(t.Context(), h.auditor, flagger.File{Content: strings.NewReader(mixed), Lang: i18n.EN}); fault.Of(err) == fault.Internal || err == nil {
+	if _, err := h.Upload(t.Context(), h.auditor, flagger.File{Kind: flagger.Reports, Content: strings.NewReader(mixed), Lang: i18n.EN}); fault.Of(err) == fault.Internal || err == nil {
 		t.Errorf("oversight sends a list: %v", err)
 	}
 	if auth.Seat(h.auditor, auth.ListRead) {
@@ -351,12 +351,12 @@ func TestOneOrganisationHasSoManyListsAtOnce(t *testing.T) {
 	for range flagger.MaxWaiting {
 		h.upload(t, h.lena, mixed)
 	}
-	_, err := h.Upload(t.Context(), h.lena, flagger.File{Content: strings.NewReader(mixed), Lang: i18n.EN})
+	_, err := h.Upload(t.Context(), h.lena, flagger.File{Kind: flagger.Reports, Content: strings.NewReader(mixed), Lang: i18n.EN})
 	if !fault.Is(err, "flagger.waiting") {
 		t.Errorf("one more: %v", err)
 	}
 	h.upload(t, h.other, mixed)
-	all, err := h.Lists(t.Context(), h.lena)
+	all, err := h.Lists(t.Context(), h.lena, flagger.Reports)
 	if err != nil || len(all) != flagger.MaxWaiting {
 		t.Errorf("%d lists, %v", len(all), err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/search"
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
@@ -59,9 +60,10 @@ func start(t testing.TB, d *db.DB) *house {
 	platforms, err := canonical.Demo()
 	must(t, err)
 	h.reports = report.New(report.Deps{DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Packs: policy.Default(), Platforms: platforms})
+	index := search.New(h.vault.MAC)
 	h.cases = casework.New(casework.Deps{DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Packs: policy.Default(), Reports: h.reports})
 	h.Room = flagger.New(flagger.Deps{
-		DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Reports: h.reports, Cage: cage.New(cage.Config{Uncaged: true}),
+		DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Reports: h.reports, Search: index, Cage: cage.New(cage.Config{Uncaged: true}),
 		Enqueue: func(_ context.Context, _ *db.Tx, id flagger.ID) error { h.asked = append(h.asked, id); return nil },
 	})
 	h.feed.Subscribe(h.cases.OnReport())
@@ -109,7 +111,7 @@ func (h *house) drain(t testing.TB) {
 
 func (h *house) upload(t testing.TB, by party.Actor, text string) flagger.List {
 	t.Helper()
-	l, err := h.Upload(t.Context(), by, flagger.File{Name: "daftar.csv", Content: strings.NewReader(text), Lang: i18n.EN})
+	l, err := h.Upload(t.Context(), by, flagger.File{Kind: flagger.Reports, Name: "daftar.csv", Content: strings.NewReader(text), Lang: i18n.EN})
 	must(t, err)
 	return l
 }
@@ -138,4 +140,12 @@ func (h *house) count(t testing.TB, query string, args ...any) int64 {
 	n, err := db.Value[int64](t.Context(), h.db, query, args...)
 	must(t, err)
 	return n
+}
+
+// execute is one statement as a transaction.
+func execute(query string, args ...any) func(context.Context, *db.Tx) error {
+	return func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, query, args...)
+		return err
+	}
 }

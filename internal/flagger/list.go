@@ -24,19 +24,23 @@ import (
 
 // A File is a list as it arrives.
 type File struct {
+	Kind    Kind // of its rows
 	Name    string
 	Content io.Reader // at most sheet.MaxBytes
 	Lang    i18n.Lang // of the reports that come of it
 	Columns []Field   // what each column holds; nil leaves it to the headings
 }
 
-// own are rights over lists of the actor's own organisation.
-func own(by party.Actor) auth.Object { return auth.Object{What: "list", Owner: by.Party} }
+// own are rights over lists of a kind of the actor's own organisation.
+func own(by party.Actor, k Kind) auth.Object { return auth.Object{What: k.noun(), Owner: by.Party} }
 
 // Upload reads a file and keeps its rows as a draft. Nothing is reported before
 // Start.
 func (r *Room) Upload(ctx context.Context, by party.Actor, f File) (List, error) {
-	if err := auth.May(by, auth.ListSend, own(by)); err != nil {
+	if !f.Kind.known() {
+		return List{}, fault.New(fault.Invalid, "report.unknown-choice", "Value", clip(string(f.Kind))).At("/kind")
+	}
+	if err := auth.May(by, f.Kind.send(), own(by, f.Kind)); err != nil {
 		return List{}, err
 	}
 	if !slices.Contains(i18n.Langs(), f.Lang) {
@@ -50,11 +54,11 @@ func (r *Room) Upload(ctx context.Context, by party.Actor, f File) (List, error)
 	if len(table.Rows) > sheet.MaxRows {
 		return List{}, fault.New(fault.Invalid, string(sheet.TooManyRows)).At("/file")
 	}
-	l := row{List: List{ID: ID(db.NewID()), Party: by.Party, Person: by.Person, State: Draft, Lines: len(table.Rows), CreatedAt: r.Clock.Now()}}
+	l := row{List: List{ID: ID(db.NewID()), Kind: f.Kind, Party: by.Party, Person: by.Person, State: Draft, Lines: len(table.Rows), CreatedAt: r.Clock.Now()}}
 	l.head = head{Name: cleanName(f.Name), Sheet: table.Name, Other: table.Other, Lang: f.Lang, Columns: f.Columns}
 	if f.Columns == nil {
-		l.head.Columns = Propose(table)
-	} else if err := checkColumns(f.Columns, len(table.Head)); err != nil {
+		l.head.Columns = Propose(f.Kind, table)
+	} else if err := f.Kind.checkColumns(f.Columns, len(table.Head)); err != nil {
 		return List{}, err
 	}
 	if err := r.keep(ctx, &l, table); err != nil {
@@ -102,7 +106,7 @@ func (r *Room) keep(ctx context.Context, l *row, table sheet.Table) error {
 		return err
 	}
 	err = r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		n, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM flagger_imports WHERE party_id = $1 AND state <> 'done'`, l.Party)
+		n, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM flagger_imports WHERE party_id = $1 AND state IN ('draft', 'running')`, l.Party)
 		if err != nil {
 			return err
 		}
@@ -110,9 +114,9 @@ func (r *Room) keep(ctx context.Context, l *row, table sheet.Table) error {
 			return fault.New(fault.Conflict, "flagger.waiting", "Max", MaxWaiting)
 		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO flagger_imports (id, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, blob_name, created_at)
-			VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, $6, $7, $8, $9)`,
-			l.ID, l.Party, l.Person, l.State, l.Lines, []byte(l.wrapped), l.sealed, l.head.Rows.Stored.String(), db.Micros(l.CreatedAt))
+			INSERT INTO flagger_imports (id, kind, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, blob_name, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, 0, $7, $8, $9, $10)`,
+			l.ID, l.Kind, l.Party, l.Person, l.State, l.Lines, []byte(l.wrapped), l.sealed, l.head.Rows.Stored.String(), db.Micros(l.CreatedAt))
 		return err
 	})
 	if err != nil {
@@ -153,19 +157,23 @@ func (r *Room) mine(ctx context.Context, by party.Actor, id ID) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	return l, auth.May(by, auth.ListRead, l.Object())
+	return l, auth.May(by, l.Kind.read(), l.Object())
 }
 
 // most is how many lists a page has.
 const most = 100
 
-// Lists returns the lists of the actor's organisation, the newest first, at
-// most a hundred.
-func (r *Room) Lists(ctx context.Context, by party.Actor) ([]List, error) {
-	if err := auth.May(by, auth.ListRead, own(by)); err != nil {
+// Lists returns the lists of a kind of the actor's organisation, for oversight
+// of all, the newest first, at most a hundred.
+func (r *Room) Lists(ctx context.Context, by party.Actor, k Kind) ([]List, error) {
+	of := by.Party
+	if auth.May(by, k.read(), auth.Object{What: k.noun()}) == nil {
+		of = ""
+	} else if err := auth.May(by, k.read(), own(by, k)); err != nil {
 		return nil, err
 	}
-	all, err := db.All(ctx, r.DB, scanRow, `SELECT `+listColumns+` FROM flagger_imports WHERE party_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, by.Party, most)
+	all, err := db.All(ctx, r.DB, scanRow, `
+		SELECT `+listColumns+` FROM flagger_imports WHERE ($1 = '' OR party_id = $1) AND kind = $2 ORDER BY created_at DESC, id DESC LIMIT $3`, of, k, most)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +190,7 @@ func (r *Room) Lists(ctx context.Context, by party.Actor) ([]List, error) {
 // SetColumns says what the columns of a draft hold.
 func (r *Room) SetColumns(ctx context.Context, by party.Actor, id ID, columns []Field) error {
 	return r.change(ctx, by, id, func(ctx context.Context, tx *db.Tx, l row) error {
-		if err := checkColumns(columns, len(l.head.Columns)); err != nil {
+		if err := l.Kind.checkColumns(columns, len(l.head.Columns)); err != nil {
 			return err
 		}
 		l.head.Columns = columns
@@ -202,7 +210,7 @@ func (r *Room) change(ctx context.Context, by party.Actor, id ID, do func(ctx co
 		if err != nil {
 			return err
 		}
-		if err := auth.May(by, auth.ListSend, l.Object()); err != nil {
+		if err := auth.May(by, l.Kind.send(), l.Object()); err != nil {
 			return err
 		}
 		if l.State != Draft {
@@ -212,14 +220,14 @@ func (r *Room) change(ctx context.Context, by party.Actor, id ID, do func(ctx co
 	})
 }
 
-// Start makes reports of a draft's rows, by and by: see Work.
+// Start makes reports, or entries, of a draft's rows, by and by: see Work.
 func (r *Room) Start(ctx context.Context, by party.Actor, id ID) error {
 	l, err := r.mine(ctx, by, id)
 	if err != nil {
 		return err
 	}
 	if l.State == Draft { // what is wrong with its columns is said before it starts
-		if err := checkColumns(l.head.Columns, len(l.head.Columns)); err != nil {
+		if err := l.Kind.checkColumns(l.head.Columns, len(l.head.Columns)); err != nil {
 			return err
 		}
 	}
@@ -228,7 +236,7 @@ func (r *Room) Start(ctx context.Context, by party.Actor, id ID) error {
 		if _, err := tx.Exec(ctx, `UPDATE flagger_imports SET state = 'running', started_at = $2 WHERE id = $1`, id, db.Micros(now)); err != nil {
 			return err
 		}
-		if err := r.record(ctx, tx, l.List, by.Person, EventStarted, now); err != nil {
+		if err := r.record(ctx, tx, l.List, by.Person, ".started", now); err != nil {
 			return err
 		}
 		if r.Enqueue == nil {
@@ -246,9 +254,10 @@ type news struct {
 	Wrong int `json:"wrong,omitempty"`
 }
 
-func (r *Room) record(ctx context.Context, tx *db.Tx, l List, person party.PersonID, kind string, now time.Time) error {
+// record puts on record what happened to a list.
+func (r *Room) record(ctx context.Context, tx *db.Tx, l List, person party.PersonID, what string, now time.Time) error {
 	_, err := r.Feed.Record(ctx, tx, feed.Event{
-		Kind: kind, Object: "list", ObjectID: string(l.ID), Party: string(l.Party), Person: string(person),
+		Kind: l.Kind.noun() + what, Object: l.Kind.noun(), ObjectID: string(l.ID), Party: string(l.Party), Person: string(person),
 		Audience: []string{string(l.Party)}, At: now, Data: news{l.Lines, l.Made, l.Again, l.Wrong},
 	})
 	return err

@@ -20,18 +20,17 @@ type Outcome string
 const (
 	Ready    Outcome = "ready"    // can be reported
 	Reported Outcome = "reported" // became a report
-	Before   Outcome = "before"   // the organisation has reported the same row before
+	Kept     Outcome = "kept"     // became an entry
+	Before   Outcome = "before"   // the organisation has sent the same row before
 	Faulty   Outcome = "faulty"   // cannot be read
 )
-
-// Outcomes lists the outcomes.
-func Outcomes() []Outcome { return []Outcome{Ready, Reported, Before, Faulty} }
 
 // A Result is a row with what became of it.
 type Result struct {
 	Row
 	Outcome Outcome
-	Report  report.ID   // of Reported and Before
+	Report  report.ID   // of Reported and Before, in a list of reports
+	Entry   EntryID     // of Kept and Before, in a register
 	Ref     string      // the report's public reference
 	Step    report.Step // the last that its reporter is told of
 }
@@ -76,7 +75,7 @@ func (r *Room) Look(ctx context.Context, by party.Actor, id ID, c Choice) (View,
 		return View{}, err
 	}
 	if l.Gone {
-		return View{List: l.List, Counts: map[Outcome]int{Reported: l.Made, Before: l.Again, Faulty: l.Wrong}}, nil
+		return View{List: l.List, Counts: map[Outcome]int{l.Kind.done(): l.Made, Before: l.Again, Faulty: l.Wrong}}, nil
 	}
 	in, all, err := r.results(ctx, l)
 	if err != nil {
@@ -108,7 +107,7 @@ func (r *Room) results(ctx context.Context, l row) (reader, []Result, error) {
 	if err != nil {
 		return in, nil, err
 	}
-	mine, err := db.All(ctx, r.DB, db.Scalar[int], `SELECT n FROM flagger_rows WHERE import_id = $1 ORDER BY n`, l.ID)
+	mine, err := db.All(ctx, r.DB, db.Scalar[int], `SELECT n FROM `+l.Kind.rows()+` WHERE import_id = $1 ORDER BY n`, l.ID)
 	if err != nil {
 		return in, nil, err
 	}
@@ -116,12 +115,17 @@ func (r *Room) results(ctx context.Context, l row) (reader, []Result, error) {
 	for i, row := range rows {
 		m, before := known[string(row.mark)]
 		_, here := slices.BinarySearch(mine, row.N)
-		out[i] = Result{Row: row, Report: report.ID(m.report), Ref: m.ref}
+		out[i] = Result{Row: row, Ref: m.ref}
+		if l.Kind == Register {
+			out[i].Entry = EntryID(m.id)
+		} else {
+			out[i].Report = report.ID(m.id)
+		}
 		switch {
 		case row.mark == nil:
 			out[i].Outcome = Faulty
 		case here:
-			out[i].Outcome = Reported
+			out[i].Outcome = l.Kind.done()
 		case before, seen[string(row.mark)]:
 			out[i].Outcome = Before
 		default:
@@ -130,6 +134,14 @@ func (r *Room) results(ctx context.Context, l row) (reader, []Result, error) {
 		seen[string(row.mark)] = true
 	}
 	return in, out, nil
+}
+
+// rows is the table of what rows of such a list have become.
+func (k Kind) rows() string {
+	if k == Register {
+		return "register_entries"
+	}
+	return "flagger_rows"
 }
 
 // steps fills in how far the reports of rows are.

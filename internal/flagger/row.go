@@ -1,6 +1,7 @@
 package flagger
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	maxPlaces    = 20    // locations
 	maxNote      = 4_000 // characters
 	maxReference = 100   // characters
+	maxWords     = 200   // characters of what a register says in its own words
 )
 
 // A Row is one row of a list as it is read.
@@ -31,7 +33,8 @@ type Row struct {
 	Category  report.Category
 	Reference string
 	Found     time.Time // the day, in UTC; zero if none is given
-	Faults    []Wrong   // why it cannot be reported; nil if it can
+	Past                // what a register says
+	Faults    []Wrong   // why it cannot be reported, or kept; nil if it can
 
 	mark []byte
 }
@@ -48,6 +51,7 @@ type Wrong struct {
 type reader struct {
 	room    *Room
 	table   sheet.Table
+	kind    Kind
 	columns []Field
 	party   party.ID
 	now     time.Time
@@ -83,6 +87,15 @@ func (r reader) row(line sheet.Row) Row {
 	cell(Hint, func(s string) (bad *fault.Error) { out.Category, bad = category(s); return bad })
 	cell(Reference, func(s string) *fault.Error { out.Reference = s; return tooLong(s, maxReference) })
 	cell(Found, func(s string) (bad *fault.Error) { out.Found, bad = r.day(s); return bad })
+	for f, to := range map[Field]*string{Decision: &out.Decision, Ground: &out.Ground, Service: &out.Service, Standing: &out.Standing} {
+		cell(f, func(s string) *fault.Error { *to = s; return tooLong(s, maxWords) })
+	}
+	cell(Decided, func(s string) (bad *fault.Error) { out.Decided, bad = r.day(s); return bad })
+	out.Withdrawn = gone(out.Standing)
+	if r.kind == Register && out.Faults == nil && out.Reference == "" && out.Decided.IsZero() {
+		out.Faults = []Wrong{{Column: -1, Fault: fault.New(fault.Invalid, "flagger.row.nameless")}}
+	}
+	slices.SortStableFunc(out.Faults, func(a, b Wrong) int { return cmp.Compare(a.Column, b.Column) })
 	if out.Faults == nil {
 		out.mark = r.mark(out)
 	}
@@ -95,12 +108,17 @@ func (r reader) mark(row Row) []byte {
 	if !row.Found.IsZero() {
 		day = row.Found.Format(time.DateOnly)
 	}
-	parts := append([]string{string(r.party), row.Note, string(row.Category), row.Reference, day}, row.Locations...)
+	parts := []string{string(r.party), row.Note, string(row.Category), row.Reference, day}
+	purpose := "flagger-row"
+	if r.kind == Register {
+		purpose, parts = "register-row", append(parts, row.Decided.Format(time.DateOnly), row.Decision, row.Ground, row.Service, row.Standing)
+	}
+	parts = append(parts, row.Locations...)
 	var b strings.Builder
 	for _, p := range parts {
 		fmt.Fprintf(&b, "%d:%s", len(p), p)
 	}
-	return r.room.Vault.MAC("flagger-row", []byte(b.String()))
+	return r.room.Vault.MAC(purpose, []byte(b.String()))
 }
 
 // places reads the locations of a cell, in their one spelling.

@@ -14,7 +14,7 @@ import (
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
-const listColumns = `id, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, created_at, started_at, ended_at`
+const listColumns = `id, kind, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, created_at, started_at, ended_at, undone_at, undone_by`
 
 // row is a list as stored.
 type row struct {
@@ -39,15 +39,19 @@ type head struct {
 func scanRow(from db.Row) (row, error) {
 	var r row
 	var key []byte
-	err := from.Scan(&r.ID, &r.Party, &r.Person, &r.State, &r.Lines, &r.Next, &r.Made, &r.Again, &r.Wrong, &key, &r.sealed,
-		db.Time(&r.CreatedAt), db.Time(&r.StartedAt), db.Time(&r.EndedAt))
+	err := from.Scan(&r.ID, &r.Kind, &r.Party, &r.Person, &r.State, &r.Lines, &r.Next, &r.Made, &r.Again, &r.Wrong, &key, &r.sealed,
+		db.Time(&r.CreatedAt), db.Time(&r.StartedAt), db.Time(&r.EndedAt), db.Time(&r.UndoneAt), db.Text(&r.UndoneBy))
 	r.wrapped = key
 	return r, err
 }
 
 // aad ties what is sealed to its list and to whose it is.
 func (l List) aad() string {
-	return "flagger/" + string(l.ID) + "/" + string(l.Party) + "/" + string(l.Person)
+	of := "flagger/"
+	if l.Kind == Register {
+		of = "flagger-register/"
+	}
+	return of + string(l.ID) + "/" + string(l.Party) + "/" + string(l.Person)
 }
 
 // load returns a list, opened, or a hidden fault. In a transaction lock is
@@ -80,6 +84,7 @@ func (r *Room) open(l *row) error {
 		return fmt.Errorf("open list %s: %w", l.ID, err)
 	}
 	h := l.head
+	l.Gone = h.Rows.Stored == vault.Digest{}
 	l.Name, l.Sheet, l.Other, l.Lang, l.Columns = h.Name, h.Sheet, h.Other, h.Lang, h.Columns
 	return nil
 }
@@ -112,26 +117,29 @@ func (r *Room) read(ctx context.Context, l row) (reader, []Row, error) {
 	if err != nil {
 		return reader{}, nil, err
 	}
-	in := reader{room: r, table: t, columns: l.head.Columns, party: l.Party, now: l.CreatedAt}
+	in := reader{room: r, table: t, kind: l.Kind, columns: l.head.Columns, party: l.Party, now: l.CreatedAt}
 	return in, in.rows(), nil
 }
 
 // made is what became of a row that was reported.
 type made struct {
-	report string
-	ref    string
+	id  string // of the report, or the entry
+	ref string // of the report
 }
 
-// marked returns which of the marks an organisation has reported, and as what.
+// marked returns which of the marks an organisation has sent, and as what.
 func marked(ctx context.Context, q db.Reader, l List, marks [][]byte) (map[string]made, error) {
 	out := make(map[string]made, len(marks))
 	_, err := db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
 		var mark []byte
 		var m made
-		err = row.Scan(&mark, &m.report, &m.ref)
+		err = row.Scan(&mark, &m.id, &m.ref)
 		out[string(mark)] = m
 		return none, err
 	}, func(in string) string {
+		if l.Kind == Register {
+			return `SELECT mark, id, '' FROM register_entries WHERE party_id = $1 AND mark IN (` + in + `)`
+		}
 		return `SELECT f.mark, f.report_id, r.ref FROM flagger_rows f JOIN reports r ON r.id = f.report_id
 			WHERE f.party_id = $1 AND f.mark IN (` + in + `)`
 	}, marks, l.Party)
@@ -145,11 +153,12 @@ func (r *Room) HasBlob(ctx context.Context, q db.Reader, name vault.Digest) (boo
 }
 
 // Sweep forgets drafts that nobody started within a day, and the rows of lists
-// that ended three months ago.
+// of reports that ended three months ago. Those of a register are kept as long
+// as it is.
 func (r *Room) Sweep(ctx context.Context) error {
 	now := r.Clock.Now()
 	old, err := db.All(ctx, r.DB, scanRow, `SELECT `+listColumns+` FROM flagger_imports
-		WHERE key IS NOT NULL AND (state = 'draft' AND created_at < $1 OR state = 'done' AND ended_at < $2) ORDER BY id LIMIT 100`,
+		WHERE key IS NOT NULL AND (state = 'draft' AND created_at < $1 OR state = 'done' AND kind = 'reports' AND ended_at < $2) ORDER BY id LIMIT 100`,
 		db.Micros(now.Add(-draftFor)), db.Micros(now.Add(-keptFor)))
 	if err != nil {
 		return err

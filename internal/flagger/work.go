@@ -21,9 +21,9 @@ var (
 const atOnce = 200
 
 // Work makes reports of the rows of a running list that are not done, one after
-// the other, so that it never holds more than one place among those who write.
-// Each report and the list's progress are one commit: work that broke off goes
-// on where it was.
+// the other, so that it never holds more than one place among those who write;
+// or entries, some at a time. What is made and the list's progress are one
+// commit: work that broke off goes on where it was.
 func (r *Room) Work(ctx context.Context, id ID) error {
 	l, err := r.load(ctx, r.DB, id, "")
 	if fault.Of(err) == fault.NotFound {
@@ -39,6 +39,18 @@ func (r *Room) Work(ctx context.Context, id ID) error {
 	w := work{room: r, list: l.List, printer: i18n.For(l.Lang)}
 	for i := l.Next; i < len(rows); {
 		part := rows[i:min(i+atOnce, len(rows))]
+		if r.Spare != nil {
+			if err := r.Spare(); err != nil {
+				return err // tried again later
+			}
+		}
+		if l.Kind == Register {
+			if err := w.keepEntries(ctx, part, l.key); err != nil {
+				return w.stop(err)
+			}
+			i += len(part)
+			continue
+		}
 		known, err := marked(ctx, r.DB, l.List, marks(part))
 		if err != nil {
 			return err
@@ -152,7 +164,7 @@ func (w *work) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return w.room.record(ctx, tx, l.List, "", EventDone, now)
+		return w.room.record(ctx, tx, l.List, "", ".done", now)
 	})
 }
 

@@ -63,6 +63,10 @@ func (r *Room) Read(raw []string) ([]Location, error) {
 	return out, c.Err()
 }
 
+// Mark returns by which mark a canonical link or handle, as Read has it, is known
+// again without being shown.
+func (r *Room) Mark(url string) []byte { return r.vault.MAC("location", []byte(url)) }
+
 // FindLocation returns the location of one raw link or handle, or a hidden
 // fault if nobody has named it yet.
 func (r *Room) FindLocation(ctx context.Context, q db.Reader, raw string) (Location, error) {
@@ -168,7 +172,7 @@ func (r *Room) parse(c *fault.Checker, raw []string) []found {
 		seen[l.Canonical] = true
 		out = append(out, found{
 			Location: Location{URL: l.Canonical, Platform: l.Platform, Kind: l.Kind, Broad: l.Broad},
-			mac:      r.vault.MAC("location", []byte(l.Canonical)),
+			mac:      r.Mark(l.Canonical),
 		})
 	}
 	return out

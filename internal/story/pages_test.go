@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,10 @@ import (
 	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/demo"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/flagger"
+	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/notice"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/web/axetest"
 	"github.com/tangkal/tangkal/internal/web/browsertest"
 )
@@ -110,6 +114,7 @@ func (s *show) choose(t *testing.T, a *app.App) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	register, entry := s.bring(t, a, cases[0].ID)
 	id := string(order.ID)
 	s.looks = []look{
 		{"home", "", "/"},
@@ -123,6 +128,11 @@ func (s *show) choose(t *testing.T, a *app.App) {
 		{"waiting", "sari", "/waiting"},
 		{"find", "ratna", "/find?q=ruangsuara"},
 		{"urgent", "ratna", "/urgent"},
+		{"accuracy", "ratna", "/accuracy"},
+		{"lists", "laras", "/lists"},
+		{"registers", "ratna", "/registers"},
+		{"register", "ratna", "/registers/" + register},
+		{"register-entry", "ratna", "/register-entries/" + entry},
 		{"orders", "bagus", "/orders"},
 		{"order", "bagus", "/orders/" + id},
 		{"print", "bagus", "/orders/" + id + "/print"},
@@ -140,6 +150,59 @@ func (s *show) choose(t *testing.T, a *app.App) {
 		{"policy-eu", "jonas", "/policy/eu-tco"},
 		{"oversight-order", "hana", "/orders/" + id},
 	}
+}
+
+// bring lets Meridia send a list, of which Ratna finds one thing lawful, and
+// Ratna bring in an old register that knows the things of a case.
+func (s *show) bring(t *testing.T, a *app.App, id casework.ID) (register, entry string) {
+	t.Helper()
+	laras, ratna := s.cast.Actor("laras"), s.cast.Actor("ratna")
+	wake, stop := a.Feed.Sequenced().Listen()
+	defer stop()
+	send := func(by party.Actor, f flagger.File) flagger.ID {
+		l, err := a.Flagger.Upload(t.Context(), by, f)
+		if err == nil {
+			err = a.Flagger.Start(t.Context(), by, l.ID)
+		}
+		for err == nil && l.State != flagger.Done {
+			<-wake
+			l, err = a.Flagger.Get(t.Context(), by, l.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.ID
+	}
+	list := send(laras, flagger.File{Kind: flagger.Reports, Name: "november.csv", Lang: i18n.EN, Content: strings.NewReader(
+		"url,note\nhttps://ruangsuara.example/v/4711,first\nhttps://ruangsuara.example/v/4712,second\nnot a link,third\n")})
+	v, err := a.Flagger.Look(t.Context(), laras, list, flagger.Choice{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := a.Casework.OfReport(t.Context(), ratna, v.Rows[0].Report)
+	for err == nil && len(told) == 0 {
+		<-wake
+		told, err = a.Casework.OfReport(t.Context(), ratna, v.Rows[0].Report)
+	}
+	if err == nil {
+		_, err = a.Casework.Close(t.Context(), ratna, []casework.ID{told[0].ID}, casework.CloseInput{Reason: "no-ground"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.Casework.Get(t.Context(), ratna, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := "tautan;tanggal;keputusan;dasar;nomor;status;catatan\n" +
+		c.Locations[0].URL + ";12/03/2019;Pemutusan akses;Pasal 5;KK-118/2019;dicabut;Dibuka setelah keberatan pemilik.\n" +
+		c.Locations[0].URL + ";01/06/2020;Peringatan;Pasal 5;KK-204/2020;berlaku;\nhttps://ruangsuara.example/v/4713;;Peringatan;;;;\n"
+	kept := send(ratna, flagger.File{Kind: flagger.Register, Name: "keputusan-2019.csv", Lang: i18n.ID, Content: strings.NewReader(old)})
+	view, err := a.Flagger.Look(t.Context(), ratna, kept, flagger.Choice{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(kept), string(view.Rows[0].Entry)
 }
 
 // open opens a page for somebody in a view.
@@ -186,7 +249,10 @@ var views = map[string]browsertest.View{
 
 // pocket are the pages of the console that people need on a phone: to see what
 // waits, to look when somebody will be hurt, to read and to sign.
-var pocket = map[string]bool{"waiting": true, "urgent": true, "duty": true, "find": true, "approvals": true, "order": true, "orders": true, "inbox": true, "inbox-notice": true, "profile": true}
+var pocket = map[string]bool{
+	"waiting": true, "urgent": true, "duty": true, "find": true, "approvals": true, "order": true, "orders": true, "inbox": true, "inbox-notice": true, "profile": true,
+	"accuracy": true, "lists": true, "registers": true, "register": true, "register-entry": true,
+}
 
 // TestEveryPageIsAccessible opens every page in both languages, light and dark,
 // and lets axe-core find what is wrong; public pages and pocket also on a phone,

@@ -63,6 +63,7 @@ type CasePane struct {
 	Queue     string // words: reports and how it came
 	Errors    []string
 	Notes     []components.Note
+	Before    BeforePanel  // what old registers say
 	Actions   []CaseAction // the bar
 	More      []CaseAction // behind its menu
 	Dialogs   CaseDialogs
@@ -150,6 +151,9 @@ func (s *Server) casePane(r *http.Request, page components.Page, v casework.View
 	if pane.HasTarget = (c.State == casework.Open || c.State == casework.Taken) && !c.Deadline.IsZero(); pane.HasTarget {
 		pane.Target = components.Target(c.Deadline, c.Deadline.Sub(c.OpenedAt), page.Now)
 		pane.Target.Label, pane.Target.Short = p.T("triage.target"), true
+	}
+	if pane.Before, err = s.decidedBefore(ctx, by, p, v); err != nil {
+		return nil, err
 	}
 	can := allowed(v.Buttons)
 	pane.Notes = caseNotes(p, page, v, names)

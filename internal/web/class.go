@@ -31,6 +31,7 @@ var large = map[string]int64{
 	"POST /cases/{id}/captures":  maxEvidence,
 	"POST /inbox/answers":        fileBody,
 	"POST /lists":                listBody,
+	"POST /registers":            listBody,
 	"POST /inbox/answers/failed": 3 * fileBody, // percent-encoded
 	"POST /orders/{id}/recorded": maxActBody,
 	"POST /orders/{id}/served":   maxActBody,

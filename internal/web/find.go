@@ -44,7 +44,7 @@ type FoundRow struct {
 
 // find: GET /find?q= leads to what carries a number, and shows everything else
 // that holds the words: cases by their numbers, reports, platform and notes,
-// notices by theirs. It looks where the visitor may read.
+// notices by theirs, old registers by all they say. It looks where the visitor may read.
 func (s *Server) find(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	text := strings.TrimSpace(q.Get("q"))
@@ -68,7 +68,7 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request) error {
 		name string
 		read func(*http.Request, *FindPage, int64) (FoundGroup, int64, error)
 		act  auth.Act
-	}{{"case", s.foundCases, auth.CaseRead}, {"notice", s.foundNotices, auth.NoticeRead}} {
+	}{{"case", s.foundCases, auth.CaseRead}, {"notice", s.foundNotices, auth.NoticeRead}, {"register", s.foundEntries, auth.RegisterRead}} {
 		if in := q.Get("in"); text == "" || in != "" && in != group.name || !auth.Seat(actorOf(r.Context()), group.act) {
 			continue
 		}

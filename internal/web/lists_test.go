@@ -19,6 +19,12 @@ var warga = party.Party{Code: "jaring-warga", Kind: party.Civil, Name: "Jaring W
 // lists sends a file to the page of lists.
 func (d desk) lists(t *testing.T, name, content string) answer {
 	t.Helper()
+	return d.brings(t, "/lists", name, content)
+}
+
+// brings sends a file to a page that takes lists.
+func (d desk) brings(t *testing.T, path, name, content string) answer {
+	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	f, err := w.CreateFormFile("file", name)
@@ -26,7 +32,7 @@ func (d desk) lists(t *testing.T, name, content string) answer {
 	_, err = io.WriteString(f, content)
 	must(t, err)
 	must(t, w.Close())
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.URL+"/lists", &b)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.URL+path, &b)
 	must(t, err)
 	req.Header.Set("Content-Type", w.FormDataContentType())
 	resp, err := d.Browser.Do(req)
@@ -69,6 +75,9 @@ func TestAListIsReadAndReported(t *testing.T) {
 	}
 	d.post(t, again.url.Path+"/discard", nil).want(t, http.StatusOK)
 	d.lists(t, "kosong.csv", "").want(t, http.StatusUnprocessableEntity)
+	if none := d.post(t, "/lists", nil); none.status != http.StatusUnprocessableEntity || !strings.Contains(none.body, "Pilih berkasnya dulu: CSV atau XLSX") {
+		t.Errorf("without a file: %d", none.status)
+	}
 	d.lists(t, "lama.xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").want(t, http.StatusUnprocessableEntity)
 	at(t, x, "analyst").get(t, path).want(t, http.StatusNotFound)
 }

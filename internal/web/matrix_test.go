@@ -137,9 +137,24 @@ func (e *estate) give(t *testing.T) {
 	session, err := db.Value[string](t.Context(), e.App.DB, `SELECT id FROM sessions WHERE person_id = $1`, string(e.As(t, "victim").Person))
 	must(t, err)
 	e.things["profile/sessions"] = map[string]string{"id": session}
-	list, err := e.App.Flagger.Upload(t.Context(), d.Actor, flagger.File{Name: "matrix.csv", Content: strings.NewReader("url\nhttps://ruangsuara.example/v/listed\n"), Lang: "id"})
+	list, err := e.App.Flagger.Upload(t.Context(), d.Actor, flagger.File{Kind: flagger.Reports, Name: "matrix.csv", Content: strings.NewReader("url\nhttps://ruangsuara.example/v/listed\n"), Lang: "id"})
 	must(t, err)
 	e.things["lists"] = map[string]string{"id": string(list.ID)}
+	file := flagger.File{Kind: flagger.Register, Name: "lama.csv", Content: strings.NewReader("url,ref\nhttps://ruangsuara.example/v/old,KK-7\n"), Lang: "id"}
+	kept, err := e.App.Flagger.Upload(t.Context(), d.Actor, file)
+	must(t, err)
+	must(t, e.App.Flagger.Start(t.Context(), d.Actor, kept.ID))
+	comes(t, e.Exchange, "the end of the register", func() bool {
+		l, err := e.App.Flagger.Get(t.Context(), d.Actor, kept.ID)
+		return err == nil && l.State == flagger.Done
+	})
+	v, err := e.App.Flagger.Look(t.Context(), d.Actor, kept.ID, flagger.Choice{})
+	must(t, err)
+	e.things["register-entries"] = map[string]string{"entry": string(v.Rows[0].Entry)}
+	file.Content = strings.NewReader("url,ref\nhttps://ruangsuara.example/v/older,KK-6\n")
+	draft, err := e.App.Flagger.Upload(t.Context(), d.Actor, file)
+	must(t, err)
+	e.things["registers"] = map[string]string{"id": string(draft.ID)}
 	e.things["profile/keys"] = map[string]string{"id": string(d.Key)}
 }
 

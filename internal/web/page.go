@@ -168,8 +168,9 @@ func (s *Server) rail(p *i18n.Printer, actor party.Actor, active string, w waits
 			{"history", "history", "/orders", auth.NoticeRead, nil, false, ""},
 		}
 	}
-	work = append(work, place{"lists", "file-spreadsheet", "/lists", auth.ListRead, nil, false, ""})
+	work = append(work, place{"lists", "file-spreadsheet", "/lists", auth.ListRead, nil, false, ""}, place{"registers", "archive", "/registers", auth.RegisterRead, nil, false, ""})
 	own := []place{
+		{"accuracy", "target", "/accuracy", auth.AccuracyRead, nil, false, ""},
 		{"organisation", "settings-2", "/organisation", auth.PartyRead, nil, false, ""},
 		{"policy", "scale", "/policy", auth.PolicyRead, nil, false, ""},
 	}

@@ -10,5 +10,5 @@ func (s *Server) Routes() []Route {
 
 // sessionRoutes are the pages that know who asks.
 func (s *Server) sessionRoutes() []Route {
-	return slices.Concat(s.signInRoutes(), s.waitingRoutes(), s.dutyRoutes(), s.urgentRoutes(), s.triageRoutes(), s.listRoutes(), s.noticeRoutes(), s.batchRoutes(), s.inboxRoutes(), s.adminRoutes())
+	return slices.Concat(s.signInRoutes(), s.waitingRoutes(), s.dutyRoutes(), s.urgentRoutes(), s.triageRoutes(), s.listRoutes(), s.accuracyRoutes(), s.noticeRoutes(), s.batchRoutes(), s.inboxRoutes(), s.adminRoutes())
 }
