@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,6 +88,8 @@ type Tx struct {
 	watch   Watch
 	unsent  *pgx.Batch // PostgreSQL only; see Send
 	after   []func()
+
+	gathered []*gathered // SQLite only; see Gather
 }
 
 // Open opens the database at url: "sqlite:PATH" or "postgres://…". It asserts
@@ -194,7 +197,10 @@ func (d *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) erro
 				return err
 			}
 		}
-		return f(ctx, tx)
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Spill(ctx)
 	}
 	if d.pool != nil {
 		return pgWrite(ctx, d.pool, sealed)
@@ -276,6 +282,61 @@ func (t *Tx) Send(ctx context.Context, query string, args ...any) error {
 	}
 	t.unsent.Queue(query, args...)
 	return nil
+}
+
+// Gather is Send of a row that is INSERTed into a table which this transaction
+// does not read again: insert ends before VALUES. On SQLite the rows wait for the
+// end of the transaction and go in together, because each statement that writes
+// words by a trigger makes FTS5 write out the words of those before.
+func (t *Tx) Gather(ctx context.Context, insert string, row ...any) error {
+	if t.pgx != nil {
+		return t.Send(ctx, insert+` VALUES (`+Places(1, len(row))+`)`, row...)
+	}
+	for _, g := range t.gathered {
+		if g.insert == insert {
+			g.rows = append(g.rows, row)
+			return nil
+		}
+	}
+	t.gathered = append(t.gathered, &gathered{insert, [][]any{row}})
+	return nil
+}
+
+// gathered are rows that wait to be inserted together.
+type gathered struct {
+	insert string
+	rows   [][]any
+}
+
+// gatherSizes are how many rows one INSERT has: few different statements, each of
+// which can be kept prepared.
+var gatherSizes = []int{32, 8, 1}
+
+// Spill inserts what Gather holds back: for whoever is to see it or take it away
+// again in the same transaction.
+func (t *Tx) Spill(ctx context.Context) error {
+	all := t.gathered
+	t.gathered = nil
+	for _, g := range all {
+		for len(g.rows) > 0 {
+			n := gatherSizes[slices.IndexFunc(gatherSizes, func(size int) bool { return size <= len(g.rows) })]
+			if err := g.send(ctx, t, g.rows[:n]); err != nil {
+				return err
+			}
+			g.rows = g.rows[n:]
+		}
+	}
+	return nil
+}
+
+func (g *gathered) send(ctx context.Context, t *Tx, rows [][]any) error {
+	width := len(rows[0])
+	places := make([]string, len(rows))
+	for i := range rows {
+		places[i] = `(` + Places(1+i*width, width) + `)`
+	}
+	_, err := liteExec(ctx, t.sql, g.insert+` VALUES `+strings.Join(places, `, `), slices.Concat(rows...))
+	return err
 }
 
 // flush sends what Send has kept back, in its order.

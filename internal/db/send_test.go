@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -101,4 +102,59 @@ func TestKeptStatementsAnswerAsFreshOnes(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// What is gathered stands there when the transaction is committed, all of it and
+// once, and not when it is rolled back; a reader in the same transaction spills.
+func TestGatheredRowsGoInWithTheTransaction(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		write := func(f func(ctx context.Context, tx *db.Tx) error) error { return d.Write(t.Context(), f) }
+		if err := write(func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `CREATE TABLE gathered (id BIGINT PRIMARY KEY, what TEXT NOT NULL)`)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		count := func(r db.Reader) int64 {
+			n, err := db.Value[int64](t.Context(), r, `SELECT count(*) FROM gathered`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		fill := func(ctx context.Context, tx *db.Tx, from, n int) error {
+			for i := range n {
+				if err := tx.Gather(ctx, `INSERT INTO gathered (id, what)`, from+i, "row"); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for i, n := range []int{1, 7, 8, 9, 32, 33, 100} {
+			before := count(d)
+			if err := write(func(ctx context.Context, tx *db.Tx) error { return fill(ctx, tx, 1000*i, n) }); err != nil {
+				t.Fatal(err)
+			}
+			if got := count(d) - before; got != int64(n) {
+				t.Errorf("%d rows stand there of %d", got, n)
+			}
+		}
+		before, undone := count(d), errors.New("undone")
+		if err := write(func(ctx context.Context, tx *db.Tx) error {
+			return errors.Join(fill(ctx, tx, 50_000, 40), undone)
+		}); !errors.Is(err, undone) || count(d) != before {
+			t.Errorf("%d rows of a transaction that was undone (%v)", count(d)-before, err)
+		}
+		if err := write(func(ctx context.Context, tx *db.Tx) error {
+			if err := errors.Join(fill(ctx, tx, 60_000, 3), tx.Spill(ctx)); err != nil {
+				return err
+			}
+			if n := count(tx); n != before+3 {
+				t.Errorf("a reader in the transaction sees %d new rows, want 3", n-before)
+			}
+			return fill(ctx, tx, 60_000, 1) // there already
+		}); err == nil || count(d) != before {
+			t.Errorf("a row that cannot stand there: %v, %d rows", err, count(d)-before)
+		}
+	})
 }

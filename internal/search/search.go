@@ -76,6 +76,9 @@ func (x *Index) Put(ctx context.Context, tx *db.Tx, d Doc) error {
 	if x == nil || d.Party == "" {
 		return nil
 	}
+	if err := tx.Spill(ctx); err != nil {
+		return err
+	}
 	if err := tx.Send(ctx, `DELETE FROM search_docs WHERE object_id = $1 AND part = $2 AND party_id = $3`, d.ObjectID, d.Part, d.Party); err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 		words = append(words, x.sealed(d.Party, w))
 	}
 	words = unique(words)
-	return tx.Send(ctx, `INSERT INTO search_docs (id, party_id, object, object_id, part, words) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.Gather(ctx, `INSERT INTO search_docs (id, party_id, object, object_id, part, words)`,
 		x.next(d.At), d.Party, d.Object, d.ObjectID, d.Part, strings.Join(words, " "))
 }
 
@@ -110,6 +113,9 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 func (x *Index) Drop(ctx context.Context, tx *db.Tx, objectID string) error {
 	if x == nil {
 		return nil
+	}
+	if err := tx.Spill(ctx); err != nil {
+		return err
 	}
 	return tx.Send(ctx, `DELETE FROM search_docs WHERE object_id = $1`, objectID)
 }
