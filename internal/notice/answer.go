@@ -29,6 +29,8 @@ type AnswerInput struct {
 	// signs. It replaces Rows, and one bad row refuses it whole.
 	Document []byte
 	Sig      *Sig
+
+	ready *call // the rows' document, checked beforehand; nil if it was not
 }
 
 // A RowReport says what became of one row.
@@ -142,7 +144,9 @@ func (c *call) begin(ctx context.Context) error {
 		if c.in.Sig != nil {
 			return fault.New(fault.Invalid, "fault.required").At("/document")
 		}
-		c.together()
+		if !c.adopt() {
+			c.together()
+		}
 		return nil
 	}
 	if c.canon, err = valid(notes.KindAnswer, json.RawMessage(c.in.Document)); err != nil {
@@ -162,6 +166,17 @@ func (c *call) begin(ctx context.Context) error {
 	}
 	c.id, c.sound = c.doc.ID, true
 	return bad.Err()
+}
+
+// adopt takes over what was checked of the rows beforehand, unless it rests on a
+// notice that is another by now.
+func (c *call) adopt() bool {
+	k := c.in.ready
+	if k == nil || k.n.Ref != c.n.Ref || k.n.Digest != c.n.Digest || !k.n.ReceivedAt.Equal(c.n.ReceivedAt) || k.instance.Code != c.instance.Code {
+		return false
+	}
+	c.id, c.ours, c.parts, c.sound = k.id, k.ours, k.parts, k.sound
+	return true
 }
 
 // together checks the rows at once, as the document they will stand in: one

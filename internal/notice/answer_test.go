@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -209,6 +210,40 @@ func TestBulkAnswersAreJudgedRowByRow(t *testing.T) {
 			t.Fatalf("the answer given twice: %+v", r)
 		}
 	})
+}
+
+// Whoever is told of the rows may fail: the call ends, says why, and no row is
+// stored that comes after what was under way.
+func TestABulkCallEndsWithWhoeverIsToldOfIt(t *testing.T) {
+	h := start(t, dbtest.SQLite(t))
+	n := h.sent(t, 900)
+	gone := errors.New("nobody listens")
+	for name, fail := range map[string]func() error{"error": func() error { return gone }, "panic": func() error { panic(gone) }} {
+		read := 0
+		tally, err := h.AnswerBulk(t.Context(), h.lina, func(yield func(notice.BulkRow, error) bool) {
+			for i := range 900 {
+				read++
+				if !yield(notice.BulkRow{Ref: n.Ref, Row: h.removed(i + 1)}, nil) {
+					return
+				}
+			}
+		}, notice.AnswerInput{Channel: notes.ChannelAPI}, func(notice.RowReport) error { return fail() })
+		if err == nil || !strings.Contains(err.Error(), gone.Error()) || tally.Rows != 1 {
+			t.Errorf("%s: %+v, %v", name, tally, err)
+		}
+		if read > 700 {
+			t.Errorf("%s: %d rows were read after the first batch had failed", name, read)
+		}
+	}
+	answered := 0
+	for _, i := range h.view(t, h.lina, n.ID).Items {
+		if i.State == notice.Answered {
+			answered++
+		}
+	}
+	if answered != 200 {
+		t.Errorf("%d rows are stored, want the 200 of the first batch", answered)
+	}
 }
 
 func TestBulkStopsAfterTenThousandRows(t *testing.T) {

@@ -2,13 +2,17 @@ package notice
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"runtime/debug"
 	"slices"
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/reference"
 	"github.com/tangkal/tangkal/notes"
 )
 
@@ -36,48 +40,83 @@ type Tally struct {
 }
 
 // AnswerBulk takes at most 10,000 rows, judges each by itself and reports each
-// to emit, in order. Rows come as a stream, and so do reports: nothing but one
-// batch is held. A row that cannot be read is its own problem; an error of emit
-// or of ours ends the call, and what was reported OK stays.
+// to emit, in order, which runs beside rows. Rows come as a stream, and so do
+// reports: nothing but two batches is held, one that is being stored and one that
+// is read and checked meanwhile. A row that cannot be read is its own problem; an
+// error of emit or of ours ends the call, and what was reported OK stays.
 func (r *Room) AnswerBulk(ctx context.Context, by party.Actor, rows iter.Seq2[BulkRow, error], in AnswerInput, emit func(RowReport) error) (Tally, error) {
 	if err := auth.May(by, auth.NoticeAnswer, auth.Object{What: "notice", Addressee: by.Party}); err != nil {
 		return Tally{}, err
 	}
-	b := &bulk{room: r, by: by, in: AnswerInput{Channel: in.Channel, UTCOffset: in.UTCOffset, PlatformReference: in.PlatformReference}, emit: emit, refs: map[string]ID{}}
-	for row, err := range rows {
-		b.seen++
-		if b.seen > maxRows {
-			if err := b.flush(ctx); err != nil {
-				return b.tally, err
+	k := &keeper{room: r, by: by, in: AnswerInput{Channel: in.Channel, UTCOffset: in.UTCOffset, PlatformReference: in.PlatformReference}, emit: emit}
+	b := &bulk{room: r, by: by, in: k.in, refs: map[string]ID{}, known: map[ID]Notice{}, next: make(chan batch), ended: make(chan struct{})}
+	go func() {
+		defer close(b.ended)
+		defer func() { // nobody above this goroutine would catch it
+			if p := recover(); p != nil {
+				k.err = fmt.Errorf("panic in a bulk call: %v\n%s", p, debug.Stack())
 			}
-			return b.tally, b.report(RowReport{Row: b.seen, Ref: row.Ref, Problem: fault.New(fault.Invalid, "notice.too-many-rows", "Max", maxRows)})
+		}()
+		for x := range b.next {
+			if k.err = k.keep(ctx, x); k.err != nil {
+				return
+			}
 		}
-		if err := b.add(ctx, row, err); err != nil {
-			return b.tally, err
-		}
+	}()
+	err := b.read(ctx, rows)
+	close(b.next)
+	<-b.ended
+	if k.err != nil {
+		return k.tally, k.err
 	}
-	return b.tally, b.flush(ctx)
+	return k.tally, err
 }
 
-// bulk is one bulk call in progress.
+// bulk is the reading half of a bulk call.
 type bulk struct {
-	room  *Room
-	by    party.Actor
-	in    AnswerInput
-	emit  func(RowReport) error
-	tally Tally
-	seen  int
+	room *Room
+	by   party.Actor
+	in   AnswerInput
+	seen int
 
 	refs  map[string]ID // notices that rows have named, so that a large one is not read once a row
-	id    ID            // notice of the batch
-	batch []numbered
+	known map[ID]Notice // those that were received, without their bytes
+	batch batch
 	size  int
+
+	next  chan batch    // to the keeper
+	ended chan struct{} // closed when the keeper takes no more
+}
+
+// A batch is rows about one notice that are stored together, or one report of a
+// row that means no item.
+type batch struct {
+	id     ID
+	rows   []numbered
+	ready  *call // the document checked beforehand; nil if it could not be
+	report *RowReport
 }
 
 type numbered struct {
 	at  int
 	ref string
 	row notes.Row
+}
+
+// errKeeper ends the reading: the keeper says why.
+var errKeeper = errors.New("the keeper of a bulk call has ended")
+
+func (b *bulk) read(ctx context.Context, rows iter.Seq2[BulkRow, error]) error {
+	for row, err := range rows {
+		b.seen++
+		if b.seen > maxRows {
+			return b.refuse(ctx, RowReport{Row: b.seen, Ref: row.Ref, Problem: fault.New(fault.Invalid, "notice.too-many-rows", "Max", maxRows)})
+		}
+		if err := b.add(ctx, row, err); err != nil {
+			return err
+		}
+	}
+	return b.flush(ctx)
 }
 
 // add finds the row's notice and item, and puts the row into the batch.
@@ -93,21 +132,18 @@ func (b *bulk) add(ctx context.Context, row BulkRow, bad error) error {
 		if !ok {
 			return err
 		}
-		if err := b.flush(ctx); err != nil {
-			return err
-		}
-		return b.report(RowReport{Row: b.seen, Ref: row.Ref, N: row.N, Problem: f})
+		return b.refuse(ctx, RowReport{Row: b.seen, Ref: row.Ref, N: row.N, Problem: f})
 	}
 	row.N = n
 	size := len(row.Explanation) + len(row.Question) + 200
-	again := slices.ContainsFunc(b.batch, func(x numbered) bool { return x.row.N == n })
-	if again || id != b.id || len(b.batch) == batchRows || b.size+size > batchBytes {
+	again := slices.ContainsFunc(b.batch.rows, func(x numbered) bool { return x.row.N == n })
+	if again || id != b.batch.id || len(b.batch.rows) == batchRows || b.size+size > batchBytes {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
 	}
-	b.id, b.size = id, b.size+size
-	b.batch = append(b.batch, numbered{b.seen, row.Ref, row.Row})
+	b.batch.id, b.size = id, b.size+size
+	b.batch.rows = append(b.batch.rows, numbered{b.seen, row.Ref, row.Row})
 	return nil
 }
 
@@ -125,54 +161,124 @@ func (b *bulk) find(ctx context.Context, row BulkRow) (ID, int, error) {
 	return id, n, err
 }
 
-// flush answers the batch in one transaction and reports its rows.
+// refuse reports a row that means no item, after those before it.
+func (b *bulk) refuse(ctx context.Context, rep RowReport) error {
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	return b.pass(batch{report: &rep})
+}
+
+// flush checks the batch and passes it on.
 func (b *bulk) flush(ctx context.Context) error {
-	if len(b.batch) == 0 {
+	full := b.batch
+	b.batch, b.size = batch{}, 0
+	if len(full.rows) == 0 {
 		return nil
 	}
-	in := b.in
-	for _, r := range b.batch {
+	if err := b.prepare(ctx, &full); err != nil {
+		return err
+	}
+	return b.pass(full)
+}
+
+func (b *bulk) pass(x batch) error {
+	select {
+	case b.next <- x:
+		return nil
+	case <-b.ended:
+		return errKeeper
+	}
+}
+
+// prepare checks a batch's rows while the batch before is being stored. The
+// document rests on the notice as it is now; call.begin looks whether it still is.
+func (b *bulk) prepare(ctx context.Context, x *batch) error {
+	n, ok := b.known[x.id]
+	if !ok {
+		var err error
+		if n, err = life(ctx, b.room.DB, x.id); err != nil {
+			if _, ok := fault.As(err); ok {
+				return nil // the keeper meets the same, and says it of each row
+			}
+			return err
+		}
+		if n.ReceivedAt.IsZero() {
+			return nil // the first batch receives it
+		}
+		b.known[x.id] = n
+	}
+	instance, err := reference.Of(ctx, b.room.DB)
+	if err != nil {
+		return err
+	}
+	c := &call{room: b.room, by: b.by, n: n, in: x.input(b.in), instance: instance, id: db.NewID()}
+	c.together()
+	x.ready = c
+	return nil
+}
+
+// input is what the room is told of a batch.
+func (x batch) input(in AnswerInput) AnswerInput {
+	for _, r := range x.rows {
 		in.Rows = append(in.Rows, r.row)
 	}
-	res, err := b.room.Answer(ctx, b.by, b.id, in)
+	in.ready = x.ready
+	return in
+}
+
+// keeper is the writing half of a bulk call.
+type keeper struct {
+	room  *Room
+	by    party.Actor
+	in    AnswerInput
+	emit  func(RowReport) error
+	tally Tally
+	err   error
+}
+
+// keep answers a batch in one transaction and reports its rows.
+func (k *keeper) keep(ctx context.Context, x batch) error {
+	if x.report != nil {
+		return k.report(*x.report)
+	}
+	res, err := k.room.Answer(ctx, k.by, x.id, x.input(k.in))
 	f, isFault := fault.As(err)
 	if err != nil && (!isFault || f.Kind == fault.Unavailable) {
 		return err
 	}
-	batch := b.batch
-	b.batch, b.size, b.id = nil, 0, ""
-	for i, r := range batch {
+	for i, r := range x.rows {
 		rep := RowReport{Ref: r.ref, N: r.row.N, Problem: f}
 		if err == nil {
 			rep = res.Rows[i]
 		}
 		rep.Row = r.at
-		if err := b.report(rep); err != nil {
+		if err := k.report(rep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bulk) report(rep RowReport) error {
-	b.tally.Rows++
+func (k *keeper) report(rep RowReport) error {
+	k.tally.Rows++
 	switch {
 	case rep.Problem != nil:
-		b.tally.Problems++
+		k.tally.Problems++
 	case rep.Changed:
-		b.tally.Changed++
-		b.tally.OK++
+		k.tally.Changed++
+		k.tally.OK++
 	default:
-		b.tally.OK++
+		k.tally.OK++
 	}
-	return b.emit(rep)
+	return k.emit(rep)
 }
 
 // find returns the notice and item that a row means, among those that were sent
 // to the actor's platform.
 func (r *Room) find(ctx context.Context, by party.Actor, row BulkRow) (ID, int, error) {
 	if row.Ref != "" && row.N != 0 {
-		n, err := byRef(ctx, r.DB, row.Ref)
+		n, err := lifeByRef(ctx, r.DB, row.Ref)
 		if err == nil && (n.Addressee != by.Party || !r.sentRightly(n)) {
 			err = fault.Hidden("notice")
 		}
@@ -208,7 +314,7 @@ func (r *Room) find(ctx context.Context, by party.Actor, row BulkRow) (ID, int, 
 	case len(hits) > 1:
 		return "", 0, fault.New(fault.Invalid, "notice.many-urls").At("/reference")
 	}
-	n, err := get(ctx, r.DB, hits[0].id)
+	n, err := life(ctx, r.DB, hits[0].id)
 	if err == nil && !r.sentRightly(n) {
 		err = fault.New(fault.NotFound, "notice.no-url").At("/url")
 	}

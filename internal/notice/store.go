@@ -135,8 +135,18 @@ func lock(ctx context.Context, tx *db.Tx, id ID) (Notice, error) {
 	return hide(db.One(ctx, tx, scan, `SELECT `+columns+` FROM notices WHERE id = $1 FOR UPDATE`, id))
 }
 
-// lockLife is lock without the notice's bytes and its envelope, for what neither
+// life is get without the notice's bytes and its envelope, for what neither
 // opens nor seals them.
+func life(ctx context.Context, r db.Reader, id ID) (Notice, error) {
+	return hide(db.One(ctx, r, scan, `SELECT `+listed+` FROM notices WHERE id = $1`, id))
+}
+
+// lifeByRef is life by the reference.
+func lifeByRef(ctx context.Context, r db.Reader, ref string) (Notice, error) {
+	return hide(db.One(ctx, r, scan, `SELECT `+listed+` FROM notices WHERE ref = $1`, ref))
+}
+
+// lockLife is lock in the same way.
 func lockLife(ctx context.Context, tx *db.Tx, id ID) (Notice, error) {
 	return hide(db.One(ctx, tx, scan, `SELECT `+listed+` FROM notices WHERE id = $1 FOR UPDATE`, id))
 }
