@@ -21,7 +21,8 @@ const (
 	perCount = 100
 	// countFor bounds one count, whoever waits for it.
 	countFor = 2 * time.Minute
-	// waitFor bounds how long a reader waits for the first figures of all.
+	// waitFor bounds how long readers wait for the first figures of all, counted
+	// from the count's beginning: once it is known to be long, nobody waits.
 	waitFor = 2 * time.Second
 )
 
@@ -30,6 +31,7 @@ const (
 type Cache struct {
 	last  atomic.Pointer[counted]
 	group singleflight.Group
+	began atomic.Pointer[time.Time] // when the count under way began; nil without one
 }
 
 // counted are figures and what they cost.
@@ -58,7 +60,11 @@ func (c *Cache) Public(ctx context.Context, r db.Reader, now time.Time) (Figures
 	if last != nil && last.took > atOnce {
 		return last.Figures, nil
 	}
-	patience := time.NewTimer(waitFor)
+	left := waitFor
+	if began := c.began.Load(); began != nil {
+		left -= time.Since(*began) //nolint:forbidigo // monotonic, for the duration only
+	}
+	patience := time.NewTimer(max(left, 0))
 	defer patience.Stop()
 	select {
 	case got := <-done:
@@ -74,6 +80,8 @@ func (c *Cache) count(ctx context.Context, r db.Reader, now time.Time) (Figures,
 	ctx, cancel := context.WithTimeout(ctx, countFor)
 	defer cancel()
 	began := time.Now() //nolint:forbidigo // monotonic, for the duration only
+	c.began.Store(&began)
+	defer c.began.Store(nil)
 	f, err := Public(ctx, r, now)
 	if err == nil {
 		c.last.Store(&counted{f, time.Since(began)}) //nolint:forbidigo // see above

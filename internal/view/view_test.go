@@ -3,9 +3,11 @@ package view_test
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -265,4 +267,34 @@ func TestNoCellOfTheFiguresIsAFormula(t *testing.T) {
 			}
 		}
 	}
+}
+
+// slow answers nothing until it is let go.
+type slow struct {
+	db.Reader
+	until <-chan struct{}
+}
+
+// Query implements db.Reader.
+func (s slow) Query(context.Context, string, ...any) (db.Rows, error) {
+	<-s.until
+	return nil, errors.New("too late")
+}
+
+// The first count of a large instance holds up its first readers for two seconds
+// in all, and nobody after them.
+func TestALongFirstCountHoldsUpNobodyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c view.Cache
+		until := make(chan struct{})
+		for i, want := range []time.Duration{2 * time.Second, 0, 0} {
+			from := time.Now()
+			f, err := c.Public(t.Context(), slow{until: until}, from)
+			if took := time.Since(from); err != nil || !f.None() || took != want {
+				t.Errorf("reader %d waited %s, want %s (%v)", i, took, want, err)
+			}
+		}
+		close(until)
+		synctest.Wait()
+	})
 }
