@@ -33,7 +33,7 @@ func TestKeysOfTheConsoleWorkOnEveryPage(t *testing.T) {
 	p.Bring(d.Browser.Jar, d.URL)
 	p.Run(chromedp.Navigate(d.URL+"/profile"), arrives("true"))
 	for keys, to := range map[string]string{"gt": "/triage", "go": "/orders", "ga": "/approvals", "gw": "/waiting"} {
-		p.Run(press(keys[:1]), press(keys[1:]), path(to))
+		p.Run(swift(keys[:1], keys[1:]), path(to))
 	}
 	p.Run(press("?"), chromedp.WaitVisible("#keys", chromedp.ByQuery))
 	if err := p.Has("tutup tanpa tindakan", "ke Triase", "mulai istirahat"); err != nil {
@@ -52,7 +52,7 @@ func TestKeysOfTheConsoleWorkOnEveryPage(t *testing.T) {
 	platform := at(t, x, "platform")
 	p = browsertest.Open(t, browsertest.View{})
 	p.Bring(platform.Browser.Jar, platform.URL)
-	p.Run(chromedp.Navigate(platform.URL+"/waiting"), arrives("true"), press("g"), press("i"), path("/inbox"), press("?"), chromedp.WaitVisible("#keys", chromedp.ByQuery))
+	p.Run(chromedp.Navigate(platform.URL+"/waiting"), arrives("true"), swift("g", "i"), path("/inbox"), press("?"), chromedp.WaitVisible("#keys", chromedp.ByQuery))
 	if err := p.Has("jawaban: dihapus", "ke Kotak masuk"); err != nil {
 		t.Error(err)
 	}
@@ -83,6 +83,11 @@ func TestAClosingIsUndoneAndAnOpinionAskedByKey(t *testing.T) {
 	if got := state(); got != casework.Closed {
 		t.Fatalf("the case is %s", got)
 	}
+	h.wait(`(() => {
+		const undo = document.querySelector('[data-toast] [data-key="U"]');
+		undo?.focus(); // its seconds wait for whoever is at it
+		return undo !== null && document.activeElement === undo;
+	})()`)
 	h.press("u")
 	h.wait(`location.search.includes("said=undone")`)
 	if got := state(); got != casework.Taken {
@@ -220,12 +225,12 @@ func TestTheQuickExitReplacesThePage(t *testing.T) {
 	x := exchangetest.StartOn(t, "sqlite:"+t.TempDir()+"/tangkal.db", clock.System{}, func(c *app.Config) { c.ExitURL = "https://cuaca.example/" })
 	for name, exit := range map[string]chromedp.Action{
 		"button": chromedp.Click("[data-quick-exit]", chromedp.ByQuery),
-		"shift":  chromedp.Tasks{press(kb.Shift), press(kb.Shift), press(kb.Shift)},
+		"shift":  swift("Shift", "Shift", "Shift"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := browsertest.Open(t, browsertest.View{Phone: name == "button"})
 			p.Run(chromedp.Navigate(x.URL+"/report"), chromedp.WaitReady("html.js", chromedp.ByQuery),
-				chromedp.SendKeys("#description", "Rahasia", chromedp.ByQuery), press(kb.Shift), press("a"), press(kb.Shift), press(kb.Shift))
+				chromedp.SendKeys("#description", "Rahasia", chromedp.ByQuery), swift("Shift", "a", "Shift", "Shift"))
 			if err := p.Has("Riwayat peramban tidak terhapus"); err != nil {
 				t.Error(err) // the page is still there, and says what the exit cannot do
 			}

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -17,6 +19,16 @@ import (
 // press presses one key, with Ctrl, Alt or Shift.
 func press(key string, mods ...input.Modifier) chromedp.Action {
 	return chromedp.KeyEvent(key, chromedp.KeyModifiers(mods...))
+}
+
+// swift presses keys at the pace of fingers, one right after another, however
+// slow the machine is: the page does it itself, in one go. Each key has the
+// name that the page reads, a letter as a small one.
+func swift(keys ...string) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf(`for (const key of %q.split(" ")) {
+		const code = key.length === 1 ? "Key" + key.toUpperCase() : key + "Left";
+		for (const kind of ["keydown", "keyup"]) document.activeElement.dispatchEvent(new KeyboardEvent(kind, { key, code, bubbles: true, cancelable: true }));
+	}`, strings.Join(keys, " ")), nil)
 }
 
 // digit presses a digit by its place, as the page reads it.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -41,8 +42,13 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s\n\t%s", f.Rule, f.Help, strings.Join(f.Where, "\n\t"))
 }
 
+// findFor bounds one look at a page, also on a machine that is busy.
+const findFor = 3 * time.Minute
+
 // Find checks the page that ctx, a chromedp tab with scripts, shows.
 func Find(ctx context.Context) ([]Finding, error) {
+	ctx, stop := context.WithTimeout(ctx, findFor)
+	defer stop()
 	var found []Finding
 	await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 	err := chromedp.Run(ctx, chromedp.Evaluate(axe+"; true", nil), chromedp.Evaluate(run, &found, await))
@@ -56,11 +62,13 @@ func Find(ctx context.Context) ([]Finding, error) {
 // "", and fails the test for every finding.
 func Check(t testing.TB, ctx context.Context, url string) { //nolint:revive // the test comes first, as in all our helpers
 	t.Helper()
+	shown, stop := context.WithTimeout(ctx, findFor)
+	defer stop()
 	if url != "" {
-		if err := chromedp.Run(ctx, chromedp.Navigate(url)); err != nil {
+		if err := chromedp.Run(shown, chromedp.Navigate(url)); err != nil {
 			t.Fatalf("open %s: %v", url, err)
 		}
-	} else if err := chromedp.Run(ctx, chromedp.Location(&url)); err != nil {
+	} else if err := chromedp.Run(shown, chromedp.Location(&url)); err != nil {
 		t.Fatal(err)
 	}
 	found, err := Find(ctx)

@@ -28,9 +28,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pageFor bounds the life of one page. Machines that run everything at once
-// are slow; a page that never answers is a fault.
-const pageFor = 3 * time.Minute
+// runFor bounds one Run. Machines that run everything at once are slow; a page
+// that never answers is a fault. How many Runs a page has is the test's affair.
+const runFor = 3 * time.Minute
 
 // A View is how a person looks at pages. The zero value is a desk of 1440 by
 // 960 in light colours, in Indonesian, with scripts.
@@ -84,10 +84,14 @@ func Open(t testing.TB, v View) *Page {
 	t.Cleanup(forget)
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithTargetID(tab))
 	t.Cleanup(closeTab)
-	ctx, stop := context.WithTimeout(ctx, pageFor)
-	t.Cleanup(stop)
 	p := &Page{Context: ctx, t: t}
 	chromedp.ListenTarget(ctx, p.hear)
+	// The first Run attaches the tab for as long as its context lives.
+	late := time.AfterFunc(runFor, closeTab)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("attach a tab: %v", err)
+	}
+	late.Stop()
 	p.Run(p.dress(v)...)
 	return p
 }
@@ -152,16 +156,21 @@ func (p *Page) Complaints() []string {
 // was and what it complained of.
 func (p *Page) Run(actions ...chromedp.Action) {
 	p.t.Helper()
-	if err := chromedp.Run(p.Context, steady(actions)); err != nil {
+	ctx, stop := context.WithTimeout(p.Context, runFor)
+	defer stop()
+	if err := chromedp.Run(ctx, steady(actions)); err != nil {
 		var at string
-		_ = chromedp.Run(p.Context, chromedp.Location(&at)) // the first error says more
+		ctx, stop := context.WithTimeout(p.Context, 10*time.Second)
+		defer stop()
+		_ = chromedp.Run(ctx, chromedp.Location(&at)) // the first error says more
 		p.t.Fatalf("%v, at %q; the page said %q", err, at, p.Complaints())
 	}
 }
 
 // steady runs actions one after another, and one again whose element was
 // replaced between being found and being used: a page that follows the events
-// stream redraws parts of itself at any moment.
+// stream redraws parts of itself at any moment. A Poll goes on for as long as a
+// Run may take, not only for chromedp's half minute.
 func steady(actions []chromedp.Action) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
 		for _, a := range actions {
@@ -169,7 +178,7 @@ func steady(actions []chromedp.Action) chromedp.Action {
 				a = steady(inner)
 			}
 			err := a.Do(ctx)
-			for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "node with given id") {
+			for err != nil && ctx.Err() == nil && (errors.Is(err, chromedp.ErrPollingTimeout) || strings.Contains(err.Error(), "node with given id")) {
 				err = a.Do(ctx)
 			}
 			if err != nil {
