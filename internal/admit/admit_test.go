@@ -57,8 +57,12 @@ func TestWhoWaitsGetsThePlaceThatIsGivenBack(t *testing.T) {
 		}
 		entered <- err
 	}()
-	for g.Stats()[4].Waiting == 0 {
-		if t.Context().Err() != nil {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(2 * time.Minute); g.Stats()[4].Waiting == 0; {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatal("nobody waits")
 		}
 	}

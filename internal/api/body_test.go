@@ -40,7 +40,7 @@ func TestNothingIsReadForWhoIsNobody(t *testing.T) {
 	} {
 		for _, path := range []string{"/notices/x/answers", "/cases/close", "/notices/x/withdraw"} {
 			conn := begin(t, h.url, path, headers, 16_000_000, 70_000)
-			check(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+			check(t, conn.SetReadDeadline(time.Now().Add(2*time.Minute)))
 			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Errorf("%s with %q waits for a body: %v", path, headers, err)

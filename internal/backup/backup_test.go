@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
@@ -151,7 +152,9 @@ func TestABackupTakenUnderLoadComesBackWholeOnBothDatabases(t *testing.T) {
 // stopAfter waits until n reports are there and returns how many there are.
 func stopAfter(t testing.TB, h *house, n int64) int64 {
 	t.Helper()
-	for {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		have, err := db.Value[int64](t.Context(), h.Place.DB, `SELECT count(*) FROM reports`)
 		if err != nil {
 			t.Fatal(err)

@@ -271,7 +271,7 @@ func TestAQueueIsBoundedAndACallerMayLeave(t *testing.T) {
 		})
 	}
 	<-begun // one is open; the other waits, or will
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		_, err := strip(x, expired(t), tiny())
 		if fault.Is(err, "cage.busy") && fault.Of(err) == fault.Unavailable {

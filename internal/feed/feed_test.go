@@ -64,7 +64,9 @@ func TestAReaderByCursorMissesNothingUnderManyWriters(t *testing.T) {
 			})
 		}
 		seen, cursor := map[string]bool{}, int64(0)
-		for deadline := time.Now().Add(30 * time.Second); len(seen) < each*many && time.Now().Before(deadline); {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(2 * time.Minute); len(seen) < each*many && time.Now().Before(deadline); <-tick.C {
 			batch, err := feed.After(t.Context(), d, "p", cursor, 7)
 			if err != nil {
 				t.Fatal(err)

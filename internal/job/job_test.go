@@ -61,7 +61,7 @@ func TestAJobRunsOnceItsCauseIsCommittedAndNotWhenItIsRolledBack(t *testing.T) {
 			if id != "kept" {
 				t.Fatalf("job %q ran", id)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("the job did not run")
 		}
 		if len(ran) != 0 {
@@ -93,7 +93,7 @@ func TestASweepGoesOnAfterAnError(t *testing.T) {
 	for range 3 {
 		select {
 		case <-swept:
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("the sweep stopped")
 		}
 	}
