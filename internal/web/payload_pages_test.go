@@ -24,6 +24,7 @@ func (w *infested) rest(t *testing.T) map[string]string {
 	ctx, d, admin := t.Context(), at(t, w.Exchange, w.analyst), w.As(t, "agency-admin").Actor
 	things := map[string]string{"invitation": w.office(t)}
 	w.lists(t, things)
+	w.register(t, things)
 	w.soon(t, "https://ruangsuara.example/v/soon?"+url.Values{"q": payloads[:1]}.Encode())
 	over := d.reported(t, "https://ruangsuara.example/v/handed?"+url.Values{"q": payloads[1:2]}.Encode())
 	d.post(t, "/cases/"+string(over.ID)+"/take", nil)
@@ -81,12 +82,40 @@ func (w *infested) lists(t *testing.T, things map[string]string) {
 	}
 }
 
+// register brings in hostile decisions of before, of what the list reported.
+func (w *infested) register(t *testing.T, things map[string]string) {
+	t.Helper()
+	by, rows := w.As(t, w.analyst).Actor, [][]string{{"link", "date", "decision", "ground", "reference", "platform", "status", "note"}}
+	for _, p := range tame {
+		rows = append(rows, []string{"https://ruangsuara.example/v/listed", "2019-03-12", p, p, p, p, p, p})
+		w.put += 6
+	}
+	var file strings.Builder
+	must(t, csv.NewWriter(&file).WriteAll(rows))
+	l, err := w.App.Flagger.Upload(t.Context(), by, flagger.File{Kind: flagger.Register, Name: tame[2], Content: strings.NewReader(file.String()), Lang: "id"})
+	must(t, err)
+	must(t, w.App.Flagger.Start(t.Context(), by, l.ID))
+	w.until(t, "the end of the register", func() bool {
+		l, err := w.App.Flagger.Get(t.Context(), by, l.ID)
+		must(t, err)
+		return l.State == flagger.Done
+	})
+	v, err := w.App.Flagger.Look(t.Context(), by, l.ID, flagger.Choice{Outcome: flagger.Kept})
+	must(t, err)
+	if v.Counts[flagger.Kept] < len(tame)/2 {
+		t.Fatalf("%v of the register", v.Counts)
+	}
+	told, err := db.Value[string](t.Context(), w.App.DB, `SELECT case_id FROM case_reports WHERE report_id IN (SELECT report_id FROM flagger_rows) LIMIT 1`)
+	must(t, err)
+	things["register"], things["entry"], things["told"] = string(l.ID), string(v.Rows[0].Entry), told
+}
+
 // list uploads a table.
 func (w *infested) list(t *testing.T, name string, table [][]string, columns []flagger.Field) flagger.List {
 	t.Helper()
 	var file strings.Builder
 	must(t, csv.NewWriter(&file).WriteAll(table))
-	l, err := w.App.Flagger.Upload(t.Context(), w.As(t, w.analyst).Actor, flagger.File{Name: name, Content: strings.NewReader(file.String()), Lang: "id", Columns: columns})
+	l, err := w.App.Flagger.Upload(t.Context(), w.As(t, w.analyst).Actor, flagger.File{Kind: flagger.Reports, Name: name, Content: strings.NewReader(file.String()), Lang: "id", Columns: columns})
 	must(t, err)
 	return l
 }
@@ -94,7 +123,7 @@ func (w *infested) list(t *testing.T, name string, table [][]string, columns []f
 // visits are the pages that show what was written.
 func (w *infested) visits(id casework.ID, n notice.ID, things map[string]string) map[string][]string {
 	order := []string{"/orders", "/orders/" + string(n), "/orders/" + string(n) + "/print", "/approvals"}
-	lists := []string{"/lists", "/lists/" + things["draft"], "/lists/" + things["draft"] + "?show=faulty", "/lists/" + things["reported"]}
+	lists := []string{"/lists", "/lists/" + things["draft"], "/lists/" + things["draft"] + "?show=faulty", "/lists/" + things["reported"], "/registers", "/registers/" + things["register"], "/register-entries/" + things["entry"], "/cases/" + things["told"], "/accuracy"}
 	desk := []string{
 		"/triage", "/cases/" + string(id), "/cases/" + string(id) + "/captures", "/cases/" + string(id) + "/hand-over", "/hand-overs", "/urgent", "/urgent/strip", "/waiting", "/break", "/profile", "/organisation",
 	}
@@ -136,6 +165,9 @@ var unvisited = map[string]string{
 	"GET /first-run":                    "over before anybody can write",
 	"GET /events":                       "a stream of names of events, never opened as a page",
 	"GET /lists/{id}/faults.csv":        "a file to be saved: flagger.Harmless",
+	"GET /registers/{id}/faults.csv":    "a file to be saved: flagger.Harmless",
+	"GET /lists/accuracy.csv":           "a file to be saved: flagger.Harmless",
+	"GET /accuracy.csv":                 "a file to be saved: flagger.Harmless",
 	"GET /orders/{id}/signed.json":      "a file to be saved",
 	"GET /orders/{id}/files/{file}":     "a file to be saved",
 	"GET /inbox/answers.csv":            "a file to be saved: flagger.Harmless",
