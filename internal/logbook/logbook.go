@@ -65,16 +65,17 @@ type Served struct {
 	Left   bool          // its sender did not wait for the answer
 }
 
-// A Watch sees a request begin. It returns the context to serve it in, and what
-// is called once it was answered.
-type Watch func(ctx context.Context) (context.Context, func(Served))
+// A Watch sees a request begin, and whether it may come from a reporter. It
+// returns the context to serve it in, and what is called once it was answered.
+type Watch func(ctx context.Context, private bool) (context.Context, func(Served))
 
 // Requests logs one event for each request that next has answered. A panic in
 // next is logged with its stack, and the connection is closed.
 func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := &event{ref: newRef()}
-		ctx, served := o.begin(context.WithValue(r.Context(), key{}, e))
+		private := o.Private != nil && o.Private(r)
+		ctx, served := o.begin(context.WithValue(r.Context(), key{}, e), private)
 		begun := time.Now() //nolint:forbidigo // a duration of the machine
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set(Header, e.ref)
@@ -88,7 +89,7 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 			served(Served{e.ref, e.route, e.class, rec.code(), took, ctx.Err() != nil})
 			level := o.level(e, rec.code(), ctx.Err() != nil)
 			switch {
-			case o.Private == nil || !o.Private(r):
+			case !private:
 				log.LogAttrs(ctx, level, "request", append(e.attrs(r.Method, rec), rec.size(took)...)...)
 			case level > o.Level:
 				log.LogAttrs(ctx, level, "request", e.attrs(r.Method, rec)...)
@@ -102,10 +103,10 @@ func Requests(log *slog.Logger, o Options, next http.Handler) http.Handler {
 }
 
 // begin lets everybody who watches see a request begin.
-func (o Options) begin(ctx context.Context) (context.Context, func(Served)) {
+func (o Options) begin(ctx context.Context, private bool) (context.Context, func(Served)) {
 	done := make([]func(Served), len(o.Watch))
 	for i, w := range o.Watch {
-		ctx, done[i] = w(ctx)
+		ctx, done[i] = w(ctx, private)
 	}
 	return ctx, func(s Served) {
 		for _, f := range done {

@@ -69,7 +69,7 @@ func New(b Build) *Meter {
 }
 
 // Watch counts a request.
-func (m *Meter) Watch(ctx context.Context) (context.Context, func(logbook.Served)) {
+func (m *Meter) Watch(ctx context.Context, _ bool) (context.Context, func(logbook.Served)) {
 	m.open.Inc()
 	return ctx, func(s logbook.Served) {
 		m.open.Dec()

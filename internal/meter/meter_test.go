@@ -24,7 +24,7 @@ func told(t *testing.T, m *meter.Meter) string {
 }
 
 func serve(m *meter.Meter, s logbook.Served) {
-	_, done := m.Watch(context.Background())
+	_, done := m.Watch(context.Background(), false)
 	done(s)
 }
 
@@ -45,7 +45,7 @@ func TestRoutesAreBounded(t *testing.T) {
 
 func TestRequestsAreCountedByWhatCameOfThem(t *testing.T) {
 	m := meter.New(meter.Build{Version: "v1", Commit: "abc", Go: "go"})
-	_, done := m.Watch(context.Background())
+	_, done := m.Watch(context.Background(), false)
 	if text := told(t, m); !strings.Contains(text, "tangkal_requests_open 1\n") {
 		t.Error("a request in progress is not open")
 	}

@@ -13,6 +13,7 @@ package trace
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -121,8 +122,13 @@ func (t *Tracer) Close() {
 	t.provider.Shutdown(ctx) //nolint:errcheck // what did not arrive within the time is lost, and is no more than that
 }
 
-// Watch gives a request its span.
-func (t *Tracer) Watch(ctx context.Context) (context.Context, func(logbook.Served)) {
+// Watch gives a request its span. One that may come from a reporter has none,
+// and nothing that it asks for has: when somebody reported, or looked, stands
+// nowhere, not at the collector either (threat-model T01).
+func (t *Tracer) Watch(ctx context.Context, private bool) (context.Context, func(logbook.Served)) {
+	if private {
+		return trace.ContextWithSpanContext(ctx, untold()), func(logbook.Served) {}
+	}
 	ctx, span := t.tracer.Start(ctx, "request", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
 	return ctx, func(s logbook.Served) {
 		if s.Route != "" {
@@ -137,6 +143,16 @@ func (t *Tracer) Watch(ctx context.Context) (context.Context, func(logbook.Serve
 		}
 		span.End()
 	}
+}
+
+// untold is the context of a request that is not traced: what belongs to it
+// follows it.
+func untold() trace.SpanContext {
+	var id trace.TraceID
+	var span trace.SpanID
+	rand.Read(id[:])   //nolint:errcheck // never fails (crypto/rand)
+	rand.Read(span[:]) //nolint:errcheck // see above
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span})
 }
 
 // Begin gives a piece of work its span, as "job capture" or "webhook": a name of

@@ -33,7 +33,7 @@ var quiet = slog.New(slog.DiscardHandler)
 func TestASpanSaysWhatTheLogSaysAndItsSlowStatementsBelongToIt(t *testing.T) {
 	c := tracetest.New(t)
 	tr := tracer(t, c.URL, 1, quiet)
-	ctx, done := tr.Watch(context.Background())
+	ctx, done := tr.Watch(context.Background(), false)
 	begun := time.Now()
 	tr.Statement(ctx, "SELECT\n\t1", begun, trace.Slow-1, nil)
 	tr.Statement(ctx, "SELECT\n\t2  FROM x", begun, trace.Slow, errors.New("kenari"))
@@ -69,7 +69,7 @@ func TestTheShareIsTheShare(t *testing.T) {
 	c := tracetest.New(t)
 	tr := tracer(t, c.URL, share, quiet)
 	for range requests {
-		ctx, done := tr.Watch(context.Background())
+		ctx, done := tr.Watch(context.Background(), false)
 		_, end := tr.Begin(ctx, "part")
 		end(false)
 		done(logbook.Served{Route: "GET /", Status: 200})
@@ -104,7 +104,7 @@ func TestACollectorThatHangsHoldsNobodyUp(t *testing.T) {
 	go func() {
 		defer close(served)
 		for range 20_000 { // ten times what may wait
-			_, done := tr.Watch(context.Background())
+			_, done := tr.Watch(context.Background(), false)
 			done(logbook.Served{Route: "GET /", Status: 200})
 		}
 	}()
@@ -127,7 +127,7 @@ func TestACollectorThatIsAwayIsSaidInTheLog(t *testing.T) {
 	t.Cleanup(s.Close)
 	var b strings.Builder
 	tr := tracer(t, s.URL, 1, slog.New(slog.NewTextHandler(&b, nil)))
-	_, done := tr.Watch(context.Background())
+	_, done := tr.Watch(context.Background(), false)
 	done(logbook.Served{Route: "GET /", Status: 200})
 	tr.Close()
 	if !strings.Contains(b.String(), "the collector does not take traces") {
@@ -152,4 +152,22 @@ func TestNobodyIsToldWithoutATracer(t *testing.T) {
 	end(true)
 	none.Statement(ctx, "SELECT 1", time.Now(), time.Hour, nil)
 	none.Close()
+}
+
+// Of what may come from a reporter the collector hears nothing, and nothing of
+// what it asks for.
+func TestAReportersRequestIsNotTraced(t *testing.T) {
+	for _, private := range []bool{true, false} {
+		c := tracetest.New(t)
+		tr := tracer(t, c.URL, 1, quiet)
+		ctx, done := tr.Watch(context.Background(), private)
+		tr.Statement(ctx, "SELECT 1", time.Now(), trace.Slow, nil)
+		_, end := tr.Begin(ctx, "part")
+		end(false)
+		done(logbook.Served{Route: "POST /report", Status: 200})
+		tr.Close()
+		if got := len(c.Spans()); private && got != 0 || !private && got != 3 {
+			t.Errorf("private %v: %d spans are told", private, got)
+		}
+	}
 }
