@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,6 +64,58 @@ type Provider struct {
 	found  *described // after the first success; guarded by mu
 	failed error      // of the last try; guarded by mu
 	again  time.Time  // not before then; guarded by mu
+
+	tried map[string]tries // codes that trips have brought, by ticket; guarded by mu
+}
+
+// tries are codes that one trip has brought: those that are being asked about
+// and those that were wrong.
+type tries struct {
+	n   int
+	end time.Time // of the trip
+}
+
+const (
+	// codesATrip is how many codes one trip may have asked about: anybody can make
+	// codes up, and each takes a place at the provider.
+	codesATrip = 3
+	// tripsTried bounds how many trips are remembered for it.
+	tripsTried = 4096
+)
+
+// try counts a code of a trip; false if it has brought too many.
+func (p *Provider) try(c Challenge) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tried[c.ID]
+	if t.n >= codesATrip {
+		return false
+	}
+	if p.tried == nil {
+		p.tried = map[string]tries{}
+	}
+	if now := p.auth.clock.Now(); t.n == 0 && len(p.tried) >= tripsTried {
+		maps.DeleteFunc(p.tried, func(_ string, t tries) bool { return t.end.Before(now) })
+		for id := range p.tried { // any one makes room
+			if len(p.tried) < tripsTried {
+				break
+			}
+			delete(p.tried, id)
+		}
+	}
+	p.tried[c.ID] = tries{t.n + 1, c.end}
+	return true
+}
+
+// wasNotWrong takes a try back: the provider did not say that the code is wrong.
+func (p *Provider) wasNotWrong(c Challenge) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.tried[c.ID]; t.n > 1 {
+		p.tried[c.ID] = tries{t.n - 1, t.end}
+	} else {
+		delete(p.tried, c.ID)
+	}
 }
 
 // described is what a provider says of itself.
@@ -217,8 +270,14 @@ func (p *Provider) Finish(ctx context.Context, back Return) (Subject, error) {
 	case back.ProblemKey != "" || back.Code == "":
 		return Subject{}, refusedByProvider(fmt.Errorf("the provider answers %q", back.ProblemKey))
 	}
+	if !p.try(c) {
+		return Subject{}, refusedByProvider(errors.New("the trip has brought too many wrong codes"))
+	}
 	// Proved first: anybody begins trips, and what they make up writes nothing.
 	who, err := p.redeem(ctx, c, back.Code)
+	if fault.Of(err) != fault.Denied {
+		p.wasNotWrong(c)
+	}
 	if err != nil {
 		return Subject{}, err
 	}

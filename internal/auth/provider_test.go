@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -280,6 +281,28 @@ func TestATripIsSpentOnceItIsProved(t *testing.T) {
 			t.Errorf("the right code after that: %q, %v", who, err)
 		}
 	})
+}
+
+// One trip asks about three made-up codes and no more, in a row or at once; the
+// provider's failures are not held against it.
+func TestATripBringsAFewCodes(t *testing.T) {
+	b := newProvided(t, dbtest.SQLite(t))
+	b.link(t, b.ana, "subject-1")
+	back, next := b.trip(t), b.trip(t)
+	wrong := back
+	for i := range 6 {
+		wrong.Code = fmt.Sprint("made up ", i)
+		_, err := b.in(t, wrong)
+		wantCode(t, err, fault.Denied, "auth.provider-refused")
+	}
+	if n := b.asked("/token"); n != 3 {
+		t.Errorf("the provider was asked about %d codes of one trip, want 3", n)
+	}
+	_, err := b.in(t, back)
+	wantCode(t, err, fault.Denied, "auth.provider-refused")
+	if who, err := b.in(t, next); err != nil || who != b.ana.Person {
+		t.Errorf("another trip: %q, %v", who, err)
+	}
 }
 
 // A held is a network that answers on one path when it is let.
