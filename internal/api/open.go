@@ -134,7 +134,7 @@ type entryBody struct {
 func entryOf(by party.Actor, e feed.Entry) entryBody {
 	out := entryBody{
 		Seq: e.Seq, ID: e.ID, Type: e.Kind, Object: e.Object, On: e.ObjectID, Ref: e.Ref, Party: e.Party,
-		At: e.At, Data: e.Data, Chain: e.Chain,
+		At: e.ToldAt(), Data: e.Data, Chain: e.Chain,
 	}
 	if e.Party == string(by.Party) {
 		out.Person = e.Person

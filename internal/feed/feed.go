@@ -56,6 +56,16 @@ type Entry struct {
 	Audience    []string // set for subscriptions only
 }
 
+// ToldAt is the time of an entry as it is told to programs, whose records we do
+// not keep: of what follows from a report at once, cut to the hour, so that
+// nobody puts it beside records of who used a network when (threat-model T01).
+func (e Entry) ToldAt() time.Time {
+	if e.Object == "report" || e.Kind == "case.opened" || e.Kind == "case.joined" {
+		return e.At.UTC().Truncate(time.Hour)
+	}
+	return e.At
+}
+
 // Record adds e to the transaction of its decision and wakes the sequencer
 // once that is durable. It returns the entry's identifier.
 func (f *Feed) Record(ctx context.Context, tx *db.Tx, e Event) (string, error) {

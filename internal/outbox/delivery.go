@@ -156,7 +156,7 @@ func (o *Outbox) enqueue(ctx context.Context, tx *db.Tx, to Endpoint, e feed.Ent
 		CreatedAt: o.Clock.Now(), party: to.Party, lane: in,
 	}
 	body, err := notes.Canonical(notes.Webhook{
-		V: 1, ID: d.ID, Type: e.Kind, Time: notes.At(e.At), Party: string(to.Party), Reference: e.Ref,
+		V: 1, ID: d.ID, Type: e.Kind, Time: notes.At(e.ToldAt()), Party: string(to.Party), Reference: e.Ref,
 		URL: o.BaseURL + "/api/v1/" + plural(e.Object) + "/" + e.ObjectID, Sequence: e.Seq,
 	})
 	if err != nil {
