@@ -24,6 +24,7 @@ type listCasesInput struct {
 	Platform string   `query:"platform" maxLength:"60" doc:"Key of a platform"`
 	Holder   string   `query:"holder" maxLength:"64" doc:"Person who has it"`
 	Free     bool     `query:"free" doc:"Only what nobody has locked"`
+	Lane     string   `query:"lane" maxLength:"64" doc:"Only the cases of that burst"`
 	Ref      string   `query:"ref" maxLength:"60" doc:"The reference, or its end"`
 }
 
@@ -60,6 +61,8 @@ type CaseBody struct {
 	OrderFault   string     `json:"order_fault" doc:"Code of what closes the way to a notice; empty if nothing"`
 	Opinion      string     `json:"opinion" doc:"Second opinion: empty, asked or given"`
 	Captures     int        `json:"capture_count"`
+	Lane         string     `json:"lane" doc:"Burst of like cases that it came in; empty if none"`
+	TurnAt       *time.Time `json:"turn_at,omitempty" doc:"From when on a case of a burst counts as waiting; until then it stands behind the others"`
 }
 
 func (s *server) caseOf(ctx context.Context, c casework.Case) CaseBody {
@@ -73,6 +76,7 @@ func (s *server) caseOf(ctx context.Context, c casework.Case) CaseBody {
 		Reports: c.ReportCount, Queue: c.Queue, Priority: c.Priority, Why: make([]whyBody, 0, len(c.Why)), Deadline: at(c.Deadline),
 		OpenedAt: c.OpenedAt, ClosedAt: at(c.ClosedAt), Outcome: c.Outcome, HeldUntil: at(c.HeldUntil), Version: c.Version,
 		Assessed: c.Assessed, Complete: c.Complete, OrderFault: c.OrderFault, Opinion: c.Opinion, Captures: c.Captures,
+		Lane: string(c.LaneID), TurnAt: at(c.TurnAt),
 	}
 	for _, w := range c.Why {
 		out.Why = append(out.Why, whyBody(w))
@@ -84,7 +88,7 @@ func (s *server) caseOf(ctx context.Context, c casework.Case) CaseBody {
 func (s *server) listCases(ctx context.Context, in *listCasesInput) (*listOut[CaseBody], error) {
 	rows, next, err := s.Cases.Queue(ctx, auth.Actor(ctx), casework.Filter{
 		Queue: in.Queue, States: words[casework.State](in.State), Platform: in.Platform, Holder: party.PersonID(in.Holder),
-		Free: in.Free, Ref: in.Ref, Cursor: in.Cursor, Limit: in.Limit,
+		Free: in.Free, Ref: in.Ref, Lane: casework.LaneID(in.Lane), Cursor: in.Cursor, Limit: in.Limit,
 	})
 	if err != nil {
 		return nil, err

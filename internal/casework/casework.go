@@ -103,6 +103,12 @@ type Case struct {
 
 	Bulk bool // nobody has reported it but organisations by their lists
 
+	// LaneID is the lane that the case came in, "" if in none; TurnAt is its turn
+	// there, from when on it counts as waiting, zero where something of weight
+	// has taken it out: see lane.go.
+	LaneID LaneID
+	TurnAt time.Time
+
 	urgent   bool // a reporter spoke of a threat to life
 	crisis   bool // linked to an active crisis
 	kinds    []string

@@ -421,15 +421,16 @@ func (r *Room) DecideTx(ctx context.Context, tx *db.Tx, id DossierID, outcome st
 	})
 }
 
-// FinishTx records how a decided dossier ended. The case is closed with the
-// last of its dossiers.
-func (r *Room) FinishTx(ctx context.Context, tx *db.Tx, id DossierID, outcome string, now time.Time) error {
+// FinishTx records how a decided dossier ended, and which of its locations are
+// gone: whoever reports one of them later tells of a re-upload. The case is
+// closed with the last of its dossiers.
+func (r *Room) FinishTx(ctx context.Context, tx *db.Tx, id DossierID, outcome string, gone []report.LocationID, now time.Time) error {
 	return r.fate(ctx, tx, party.Actor{}, id, Finish, now, func(c *Case, d Dossier) (any, error) {
 		c.Dossiers--
 		if c.State == Closed {
 			c.Outcome, c.ClosedAt, c.Holder, c.LockedUntil = outcome, now, "", time.Time{}
 		}
-		return news{State: c.State, Code: outcome, Version: d.Version}, setFate(ctx, tx, d, Finished, outcome, now)
+		return news{State: c.State, Code: outcome, Version: d.Version}, errors.Join(markGone(ctx, tx, d, gone, now), setFate(ctx, tx, d, Finished, outcome, now))
 	})
 }
 

@@ -38,6 +38,7 @@ type inflow struct {
 	orgs   map[party.ID]party.Party
 	joined map[report.ID]bool         // is part of a case
 	named  map[report.LocationID]bool // stands in a case, of whichever party
+	flows  *flows
 }
 
 // inflow reads ahead.
@@ -76,6 +77,9 @@ func (r *Room) inflow(ctx context.Context, tx *db.Tx, all []feed.Entry) (feed.Do
 	for _, l := range ls {
 		in.places[l.ID] = l
 	}
+	if in.flows, err = readFlows(ctx, tx, in.facts); err != nil {
+		return nil, err
+	}
 	return in.do, errors.Join(
 		mark(ctx, tx, in.joined, ids, `SELECT report_id FROM case_reports WHERE report_id IN (%s)`),
 		mark(ctx, tx, in.named, at, `SELECT DISTINCT location_id FROM case_locations WHERE location_id IN (%s)`),
@@ -109,12 +113,17 @@ func (in inflow) do(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 	for _, id := range f.Locations {
 		in.named[id] = true // for the reports after it
 	}
+	if f.Marks.Site != nil {
+		if err := in.room.Reports.ForgetMarksTx(ctx, tx, f.ID); err != nil {
+			return err
+		}
+	}
 	if !known {
-		return in.room.open(ctx, tx, in.orgs[party.ID(f.Party)], f, ls, e.At)
+		return in.open(ctx, tx, f, ls, e.At)
 	}
 	id, err := in.room.caseFor(ctx, tx, f)
 	if errors.Is(err, db.ErrAbsent) { // it is another party's
-		return in.room.open(ctx, tx, in.orgs[party.ID(f.Party)], f, ls, e.At)
+		return in.open(ctx, tx, f, ls, e.At)
 	}
 	if err != nil {
 		return err
@@ -123,7 +132,24 @@ func (in inflow) do(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 	if err != nil {
 		return err
 	}
-	return in.room.fold(ctx, tx, c, f, ls, e)
+	alone, err := in.weighs(ctx, tx, c, f, e.At)
+	if err != nil {
+		return err
+	}
+	return in.room.fold(ctx, tx, c, f, ls, e, alone)
+}
+
+// weighs reports whether a report takes a case out of its lane: it comes from
+// somebody who is known, or is no part of a burst itself.
+func (in inflow) weighs(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) (bool, error) {
+	if c.TurnAt.IsZero() || isKnown(f) {
+		return isKnown(f), nil
+	}
+	if !shared(f) {
+		return false, nil
+	}
+	l, err := in.flows.count(ctx, tx, in.room, f, "", now)
+	return l == nil, err
 }
 
 // caseFor returns the case that a report belongs to: the one it is part of
@@ -166,11 +192,24 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 // life reports whether the reporter spoke of an attack to come.
 func life(f report.Facts) bool { return f.Category == report.Threat }
 
-// open makes a new case of a report. It reads nothing, but for a claim.
-func (r *Room) open(ctx context.Context, tx *db.Tx, org party.Party, f report.Facts, ls []report.Location, now time.Time) error {
-	c, err := r.newCase(ctx, tx, org, now)
+// open makes a new case of a report. It reads nothing, but for a claim or a
+// burst.
+func (in inflow) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []report.Location, now time.Time) error {
+	r := in.room
+	c, err := r.newCase(ctx, tx, in.orgs[party.ID(f.Party)], now)
 	if err != nil {
 		return err
+	}
+	if shared(f) {
+		l, err := in.flows.count(ctx, tx, r, f, c.ID, now)
+		if err != nil {
+			return err
+		}
+		if l != nil {
+			if err := l.enter(ctx, tx, &c, now); err != nil {
+				return err
+			}
+		}
 	}
 	takeIn(&c, f)
 	c.ReportCount, c.Voices, c.Bulk = 1, 1, f.Bulk
@@ -264,8 +303,9 @@ func markBurst(ctx context.Context, tx *db.Tx, c *Case, now time.Time) error {
 	return err
 }
 
-// fold adds a report, or what came after it, to a case.
-func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls []report.Location, e feed.Entry) error {
+// fold adds a report, or what came after it, to a case; weighs takes the case
+// out of its lane.
+func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls []report.Location, e feed.Entry, weighs bool) error {
 	known, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM case_reports WHERE case_id = $1 AND report_id = $2`, c.ID, f.ID)
 	if err != nil {
 		return err
@@ -285,6 +325,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 			return nil, err
 		}
 		if known == 0 {
+			if weighs {
+				c.TurnAt = time.Time{}
+			}
 			c.Bulk = c.Bulk && f.Bulk
 			c.ReportCount++
 			if err := r.Search.Put(ctx, tx, reportDoc(*c, f, now)); err != nil {
@@ -316,10 +359,20 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 	if err != nil || c.State != Closed {
 		return err
 	}
-	if why := weighty(c, f, known == 0, added(e)); why != "" {
-		return r.openAgain(ctx, tx, c, f, why, now)
+	gone, err := back(ctx, tx, c.ID, f)
+	if err != nil {
+		return err
 	}
-	return nil
+	why := weighty(f, known == 0, added(e), gone)
+	if why == "" {
+		return nil
+	}
+	if why == againUpload { // whether it is there, a person says now
+		if err := setGone(ctx, tx, c.ID, f.Locations, nil); err != nil {
+			return err
+		}
+	}
+	return r.openAgain(ctx, tx, c, f, why, now)
 }
 
 // added reads from a report's event whether it brought files or locations.
@@ -331,10 +384,6 @@ func added(e feed.Entry) bool {
 	return json.Unmarshal(e.Data, &d) == nil && (d.Files > 0 || d.Locations > 0)
 }
 
-// Outcomes of a case after which the content should be gone, so that a new
-// report tells of a re-upload.
-const outcomeActed = "acted"
-
 // Why a report opens a closed case again; their texts are case.reopened.<why>.
 const (
 	againUpload   = "re-upload"
@@ -344,13 +393,13 @@ const (
 )
 
 // weighty says why a report opens a closed case again, "" if it does not: the
-// content was acted on and is reported anew; somebody speaks of a threat to
+// content was gone and is reported anew; somebody speaks of a threat to
 // life; a partner or a match reports, but not by a list; or a reporter adds material. One more
 // report by the public of what was found lawful does not, by form or by program
 // (threat-model T04).
-func weighty(c Case, f report.Facts, fresh, material bool) string {
+func weighty(f report.Facts, fresh, material, gone bool) string {
 	switch {
-	case fresh && c.Outcome == outcomeActed:
+	case fresh && gone:
 		return againUpload
 	case f.Bulk: // a list of years would open as many cases again
 		return ""

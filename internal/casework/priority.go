@@ -22,9 +22,10 @@ type Facts struct {
 	Life     bool // a reporter spoke of a threat to life, before any assessment, and it counts: see claim.go
 	Soon     bool // a reporter says that somebody will be hurt soon; likewise
 	Crisis   bool
-	Kinds    []string // kinds of its locations
-	Voices   int      // of its reports: see Slot.Wave
-	Bulk     bool     // nobody has reported it but organisations by their lists
+	Kinds    []string  // kinds of its locations
+	Voices   int       // of its reports: see Slot.Wave
+	Bulk     bool      // nobody has reported it but organisations by their lists
+	Turn     time.Time // in its lane, zero without one: see lane.go
 }
 
 // The codes of reasons, in the order in which they are shown.
@@ -65,6 +66,8 @@ const fullAge = 24 * time.Hour
 // What a reporter claims counts half of what an analyst found; but where
 // somebody will be hurt soon, as they say, the case comes first until a person
 // has assessed it. Of both only so many count at once: see claim.go.
+// What came in a burst of its like has no points before its turn in its lane,
+// and then those of a case that was opened at that moment: see lane.go.
 func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 	var why []Reason
 	total := 0
@@ -73,6 +76,12 @@ func Priority(f Facts, w policy.Priority, now time.Time) (int, []Reason) {
 			why = append(why, Reason{code, points})
 			total += points
 		}
+	}
+	if f.Tier == "" && !f.Crisis && !f.Soon && !f.Life && f.Turn.After(f.OpenedAt) {
+		if f.Turn.After(now) {
+			return 0, nil
+		}
+		f.OpenedAt, f.Deadline = f.Turn, f.Deadline.Add(f.Turn.Sub(f.OpenedAt))
 	}
 	if f.Crisis {
 		add(WhyCrisis, w.Crisis.Int())

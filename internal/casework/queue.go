@@ -28,6 +28,7 @@ type Filter struct {
 	Platform string  // key
 	Holder   party.PersonID
 	Free     bool   // only what nobody has locked
+	Lane     LaneID // only what came in it
 	Further  bool   // only claims that do not move their case forward: see Case.Further
 	Ref      string // the reference, or its end
 	Cursor   string // where the page before ended
@@ -100,7 +101,7 @@ func (f Filter) narrow(b *sqlbuilder.SelectBuilder, now time.Time) error {
 		}
 		b.Where(b.In("state", states...))
 	}
-	for column, value := range map[string]string{"queue": f.Queue, "platform": f.Platform, "holder": string(f.Holder)} {
+	for column, value := range map[string]string{"queue": f.Queue, "platform": f.Platform, "holder": string(f.Holder), "lane_id": string(f.Lane)} {
 		if value != "" {
 			b.Where(b.Equal(column, value))
 		}

@@ -19,6 +19,7 @@ func TestTheQueueIsReadAlongItsIndex(t *testing.T) {
 		"a later page":  {Filter{Cursor: db.Mark{Key: 40, ID: "x"}.String()}, "cases_waiting"},
 		"of a queue":    {Filter{Queue: "public"}, "cases_queue"},
 		"of a platform": {Filter{Platform: "p"}, "cases_platform"},
+		"of a lane":     {Filter{Lane: "l"}, "cases_lane"},
 	} {
 		query, args, err := f.query(analyst("a", "p1"), noon, 51)
 		if err != nil {

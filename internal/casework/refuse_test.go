@@ -66,7 +66,7 @@ func (h *house) act(t testing.TB, by party.Actor, id casework.ID, event casework
 	case casework.Decide:
 		return h.tx(t, func(ctx context.Context, tx *db.Tx) error { return h.DecideTx(ctx, tx, dossier, "removal-order", now) })
 	case casework.Finish:
-		return h.tx(t, func(ctx context.Context, tx *db.Tx) error { return h.FinishTx(ctx, tx, dossier, "acted", now) })
+		return h.tx(t, func(ctx context.Context, tx *db.Tx) error { return h.FinishTx(ctx, tx, dossier, "complied", nil, now) })
 	default:
 		t.Fatalf("no way to do %s", event)
 		return nil

@@ -137,6 +137,9 @@ func TestEveryWordOfTheRoomIsInTheCatalogues(t *testing.T) {
 	add("case.hold-outcome.", HoldOutcomes()...)
 	add("case.return.", ReturnReasons()...)
 	add("case.why.", ReasonCodes()...)
+	for _, k := range LaneKinds() {
+		add("case.lane.", string(k))
+	}
 	add("case.measure.", measures()...)
 	add("", OrderFaults()...)
 	add("case.capture.", string(Requested), string(Done), string(Failed), FileWARC, FilePage, FileMedia, FileScreenshot, FileUpload)

@@ -40,9 +40,9 @@ func TestAReportBecomesACaseAndTheCaseADossierThatEnds(t *testing.T) {
 			return h.DecideTx(ctx, tx, dossier.ID, "removal-order", h.clock.Now())
 		}))
 		must(t, h.tx(t, func(ctx context.Context, tx *db.Tx) error {
-			return h.FinishTx(ctx, tx, dossier.ID, "acted", h.clock.Now())
+			return h.FinishTx(ctx, tx, dossier.ID, "complied", nil, h.clock.Now())
 		}))
-		if c := h.get(t, h.ratna, id).Case; c.State != casework.Closed || c.Outcome != "acted" || c.Dossiers != 0 || c.Holder != "" {
+		if c := h.get(t, h.ratna, id).Case; c.State != casework.Closed || c.Outcome != "complied" || c.Dossiers != 0 || c.Holder != "" {
 			t.Errorf("in the end %+v", c)
 		}
 		h.drain(t)

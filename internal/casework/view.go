@@ -17,6 +17,7 @@ type View struct {
 	Locations   []report.Location // opened; show them defanged
 	Reports     []report.ID
 	Wave        []Slot // around the highest wave of reports; nil if none came
+	Lane        *Lane  // the burst that it came in; nil if in none
 	Captures    []Capture
 	Assessments []Version // the first first
 	Opinions    []Opinion // those on earlier versions too
@@ -53,6 +54,9 @@ func (r *Room) Get(ctx context.Context, by party.Actor, id ID) (View, error) {
 		return v, err
 	}
 	if v.Wave, err = wave(ctx, r.DB, id); err != nil {
+		return v, err
+	}
+	if v.Lane, err = laneOf(ctx, r.DB, c.LaneID); err != nil {
 		return v, err
 	}
 	if v.Captures, err = r.captures(ctx, r.DB, c); err != nil {

@@ -2,6 +2,7 @@ package casework_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +76,7 @@ func TestAWaveIsOneVoice(t *testing.T) {
 type brigade struct {
 	*house
 	cases []casework.Case // as the queue has them at the end
+	true  []casework.Case // those of true reports, once median has looked
 }
 
 const (
@@ -89,6 +91,11 @@ type campaign struct {
 	apart    bool
 	soon     func(i int) bool // what the i-th claims; nil for nothing
 	category func(i int) report.Category
+
+	link    func(i int) string // of the i-th where apart; one on the usual platform if nil
+	words   func(i int) string // of the i-th; the call of a campaign if nil
+	others  func(i int) string // link of the i-th true report; on the usual platform if nil
+	watched bool               // the agency has seen a usual hour, a day before
 }
 
 // day lets four hours pass: a true report each 72 seconds, and a campaign.
@@ -107,15 +114,34 @@ func day(t *testing.T, c campaign) *brigade {
 		}})
 		return &all[len(all)-1].of
 	}
+	truly := func(after time.Duration, i int) {
+		link := fmt.Sprintf("https://ruangsuara.example/v/%d", 5000+i)
+		if c.others != nil {
+			link = c.others(i)
+		}
+		add(after, link, "saya melihat ini di beranda "+named(i*13))
+	}
+	if c.watched {
+		for i := range 50 {
+			truly(time.Duration(i)*72*time.Second-25*time.Hour, trueReports+i)
+		}
+	}
 	for i := range trueReports {
-		add(time.Duration(i)*72*time.Second+time.Second, fmt.Sprintf("https://ruangsuara.example/v/%d", 5000+i), "saya melihat ini di beranda "+named(i*13))
+		truly(time.Duration(i)*72*time.Second+time.Second, i)
 	}
 	for i := range c.reports {
 		target, after := i%targets, time.Duration(i%targets)*15*time.Minute+time.Duration(i/targets)*200*time.Millisecond
 		if c.apart {
 			target, after = 1000+i, time.Duration(i)*4*time.Hour/time.Duration(c.reports)
 		}
-		s := add(after, fmt.Sprintf("https://ruangsuara.example/v/%d", 90_000+target), "salam dari "+named(i%5000)+" "+call)
+		link, words := fmt.Sprintf("https://ruangsuara.example/v/%d", 90_000+target), "salam dari "+named(i%5000)+" "+call
+		if c.link != nil {
+			link = c.link(i)
+		}
+		if c.words != nil {
+			words = c.words(i)
+		}
+		s := add(after, link, words)
 		if c.soon != nil {
 			s.Soon = c.soon(i)
 		}
@@ -125,6 +151,13 @@ func day(t *testing.T, c campaign) *brigade {
 	}
 	slices.SortStableFunc(all, func(a, b sending) int { return cmp.Compare(a.after, b.after) })
 	for i, s := range all {
+		if i > 0 && all[i-1].after < 0 && s.after >= 0 { // what came the day before is done
+			b.drain(t)
+			b.write(t, func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE cases SET state = 'closed'`)
+				return err
+			})
+		}
 		b.clock.Set(begun.Add(s.after))
 		must1(t)(b.reports.Submit(t.Context(), s.of))
 		if i%100 == 99 {
@@ -158,12 +191,14 @@ func day(t *testing.T, c campaign) *brigade {
 func (b *brigade) median(t *testing.T, cases []casework.Case) float64 {
 	t.Helper()
 	var places []int
+	b.true = nil
 	for i, c := range cases {
 		ids, err := b.Locations(t.Context(), b.db, c.ID)
 		must(t, err)
 		ls, err := b.reports.Locations(t.Context(), b.db, ids[:1])
 		must(t, err)
 		if strings.Contains(ls[0].URL, "/v/5") {
+			b.true = append(b.true, c)
 			places = append(places, i+1)
 		}
 	}
@@ -249,9 +284,8 @@ func TestDrillBrigade(t *testing.T) {
 	}
 }
 
-// Claims about a link of its own each fold into nothing: such a flood costs its
-// senders the toll, and the true ones what so many links cost. The claims add
-// the few places of those that stand ahead, not as many as there are.
+// Claims about a link of its own each fold into nothing. They add the few places
+// of those that stand ahead, not as many as there are.
 func TestDrillClaimsApart(t *testing.T) {
 	n := max(scaletest.Of(5000), 100)
 	plain := day(t, campaign{reports: n, apart: true})

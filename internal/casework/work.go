@@ -152,11 +152,11 @@ func (r *Room) AddLocations(ctx context.Context, by party.Actor, id ID, raw []st
 const rankEvery = 5 * time.Minute
 
 // Sweep lets further claims come forward where there is room, opens closed cases
-// that were to wait for a day, ranks at most n
+// that were to wait for a day, forgets what told bursts, ranks at most n
 // waiting cases anew, whose priority grows with time, and returns how many.
 // Locks and holds need no sweep: they end by themselves.
 func (r *Room) Sweep(ctx context.Context, now time.Time, n int) (int, error) {
-	if err := errors.Join(r.letAhead(ctx, now), r.openWaiting(ctx, now)); err != nil {
+	if err := errors.Join(r.letAhead(ctx, now), r.openWaiting(ctx, now), r.sweepFlows(ctx, now)); err != nil {
 		return 0, err
 	}
 	ids, err := db.All(ctx, r.DB, db.Scalar[ID], `

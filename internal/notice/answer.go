@@ -498,6 +498,14 @@ var actedOn = []notes.AnswerKind{
 	notes.Removed, notes.Disabled, notes.Restricted, notes.AccountSuspended, notes.Labelled, notes.StreamEnded, notes.GoneBefore,
 }
 
+// goneAway returns the locations of a notice that, as the platform says, cannot
+// be seen any more: what is labelled or restricted still can.
+func goneAway(ctx context.Context, q db.Reader, id ID) ([]report.LocationID, error) {
+	return db.AllIn(ctx, q, db.Scalar[report.LocationID], func(in string) string {
+		return `SELECT DISTINCT location_id FROM notice_items WHERE notice_id = $1 AND answer IN (` + in + `)`
+	}, []notes.AnswerKind{notes.Removed, notes.Disabled, notes.AccountSuspended, notes.StreamEnded, notes.GoneBefore}, id)
+}
+
 func outcome(all []Item) Outcome {
 	done := 0
 	for _, i := range all {
@@ -529,7 +537,11 @@ func (r *Room) finish(ctx context.Context, tx *db.Tx, by party.Actor, n *Notice,
 		return err
 	}
 	if dossier.State == casework.Settled {
-		if err := r.Cases.FinishTx(ctx, tx, n.DossierID, string(how), now); err != nil {
+		gone, err := goneAway(ctx, tx, n.ID)
+		if err != nil {
+			return err
+		}
+		if err := r.Cases.FinishTx(ctx, tx, n.DossierID, string(how), gone, now); err != nil {
 			return err
 		}
 	}

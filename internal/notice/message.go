@@ -151,7 +151,7 @@ func (r *Room) endDossier(ctx context.Context, tx *db.Tx, by party.Actor, n Noti
 		return err
 	}
 	if d.State == casework.Settled {
-		if err := r.Cases.FinishTx(ctx, tx, n.DossierID, "withdrawn", now); err != nil {
+		if err := r.Cases.FinishTx(ctx, tx, n.DossierID, "withdrawn", nil, now); err != nil {
 			return err
 		}
 	}

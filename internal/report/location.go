@@ -34,7 +34,8 @@ func (l Location) Defanged() string { return canonical.Defang(l.URL) }
 type found struct {
 	Location
 	mac    []byte
-	stored bool // has a row already
+	site   string // domain that was registered, "" for what has none
+	stored bool   // has a row already
 	key    vault.WrappedKey
 	sealed []byte
 }
@@ -172,7 +173,7 @@ func (r *Room) parse(c *fault.Checker, raw []string) []found {
 		seen[l.Canonical] = true
 		out = append(out, found{
 			Location: Location{URL: l.Canonical, Platform: l.Platform, Kind: l.Kind, Broad: l.Broad},
-			mac:      r.Mark(l.Canonical),
+			mac:      r.Mark(l.Canonical), site: l.Registrable,
 		})
 	}
 	return out

@@ -187,6 +187,7 @@ type Facts struct {
 	Locations  []LocationID // in the order given
 	Wording    []byte       // at the first of them, see Room.Wording
 	Files      int
+	Marks      Marks // what it has in common with others, until its case is made
 }
 
 // Hour returns t cut to the hour: how times of reports are told to anybody

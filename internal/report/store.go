@@ -84,11 +84,13 @@ func factsOf(ctx context.Context, q db.Reader, ids []ID) (map[ID]Facts, error) {
 	out := make(map[ID]Facts, len(ids))
 	_, err := db.AllIn(ctx, q, func(row db.Row) (none struct{}, err error) {
 		var f Facts
-		err = row.Scan(&f.ID, &f.Party, &f.Ref, &f.Channel, &f.Category, &f.Lang, db.Time(&f.ReceivedAt), &f.Soon, db.Text(&f.From), &f.Bulk)
+		var marks []byte
+		err = row.Scan(&f.ID, &f.Party, &f.Ref, &f.Channel, &f.Category, &f.Lang, db.Time(&f.ReceivedAt), &f.Soon, db.Text(&f.From), &f.Bulk, &marks)
+		f.Marks = readMarks(marks)
 		out[f.ID] = f
 		return none, err
 	}, func(in string) string {
-		return `SELECT id, party_id, ref, channel, category, lang, received_at, soon, from_party, bulk FROM reports WHERE id IN (` + in + `)`
+		return `SELECT id, party_id, ref, channel, category, lang, received_at, soon, from_party, bulk, marks FROM reports WHERE id IN (` + in + `)`
 	}, ids)
 	if err != nil {
 		return nil, err
@@ -254,7 +256,7 @@ func (r *Room) EraseTx(ctx context.Context, tx *db.Tx, ids []ID, now time.Time) 
 			}
 		}
 		if _, err := tx.Exec(ctx, `
-			UPDATE reports SET receipt_mac = NULL, key = NULL, description = NULL, contact = NULL, contact_for = '', erased_at = $2
+			UPDATE reports SET receipt_mac = NULL, key = NULL, description = NULL, contact = NULL, contact_for = '', marks = NULL, erased_at = $2
 			WHERE id = $1`, id, db.Micros(now)); err != nil {
 			return fmt.Errorf("erase report %s: %w", id, err)
 		}

@@ -251,7 +251,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		return Receipt{}, err
 	}
 	receipt := Receipt{Code: code, ReportID: in.report}
-	wording := r.wordingOf(s.Description)
+	wording, marks := r.wordingOf(s.Description), r.marksOf(s, locations)
 	description := vault.Seal(in.key, []byte(s.Description), aad(in.report, "description"))
 	err = r.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var err error
@@ -260,7 +260,7 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 		}
 		row := []any{
 			in.report, to.ID, receipt.Ref, r.receiptMAC(code), []byte(wrapped), s.Channel, s.Category, s.Lang,
-			description, contact, contactFor, db.Micros(now), s.Soon, db.OrNull(s.From), s.Bulk,
+			description, contact, contactFor, db.Micros(now), s.Soon, db.OrNull(s.From), s.Bulk, marks,
 		}
 		if err := insertReport(ctx, tx, row, token != nil); err != nil {
 			return err
@@ -305,8 +305,8 @@ func (r *Room) store(ctx context.Context, s Submission, locations []found, in *i
 // same form sent twice, is looked at: errAgain.
 func insertReport(ctx context.Context, tx *db.Tx, row []any, again bool) error {
 	const insert = `
-		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at, soon, from_party, bulk)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+		INSERT INTO reports (id, party_id, ref, receipt_mac, key, channel, category, lang, description, contact, contact_for, received_at, soon, from_party, bulk, marks)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 	if !again { // its receipt is random
 		return tx.Send(ctx, insert, row...)
 	}

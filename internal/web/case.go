@@ -228,6 +228,9 @@ func caseNotes(p *i18n.Printer, page components.Page, v casework.View, names map
 			Tone: components.ToneAmber, Icon: "history", Strong: p.T("triage.note.again", "Why", p.T("case.reopened."+c.Again)), Text: p.T("triage.note.again.until", "Until", p.Exact(c.OpensAgain(), page.Zone)),
 		})
 	}
+	if v.Lane != nil {
+		out = append(out, laneNote(p, page, v))
+	}
 	for _, h := range v.HandOvers {
 		if h.State == casework.Offered {
 			out = append(out, components.Note{Tone: components.ToneBlue, Icon: "forward", Strong: p.T("triage.note.offered"), Text: p.Exact(h.At, page.Zone)})
@@ -247,6 +250,21 @@ func caseNotes(p *i18n.Printer, page components.Page, v casework.View, names map
 		out = append(out, components.Note{Tone: components.ToneBlue, Icon: "forward", Strong: p.T("triage.note.from"), Text: v.From.Note})
 	}
 	return out
+}
+
+// laneNote says that a case came in a burst, and when its turn is.
+func laneNote(p *i18n.Printer, page components.Page, v casework.View) components.Note {
+	n := components.Note{
+		Tone: components.ToneAmber, Icon: "shuffle", Strong: p.N("case.lane."+string(v.Lane.Kind), v.Lane.Cases),
+		Action: p.T("triage.note.lane.all"), Href: "/triage?lane=" + string(v.Lane.ID),
+	}
+	switch {
+	case v.Case.InTurns(page.Now):
+		n.Text = p.T("triage.note.lane.turns", "At", p.Exact(v.Case.TurnAt, page.Zone))
+	case v.Case.TurnAt.IsZero():
+		n.Text = p.T("triage.note.lane.apart")
+	}
+	return n
 }
 
 // returnReason says a code with which a dossier came back.

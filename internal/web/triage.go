@@ -95,20 +95,21 @@ type RowFact struct{ Icon, Text string }
 type queueFilter struct {
 	Queue, Platform, State, Who, Ref, Cursor string
 	Further                                  bool // only claims that do not move their case forward
+	Lane                                     string
 	Bulk                                     bool
 }
 
 func readFilter(q url.Values) queueFilter {
 	return queueFilter{
 		Queue: q.Get("queue"), Platform: q.Get("platform"), State: q.Get("state"), Who: q.Get("who"), Ref: strings.TrimSpace(q.Get("ref")),
-		Cursor: q.Get("cursor"), Further: q.Get("claims") == "further", Bulk: q.Get("bulk") == "1",
+		Cursor: q.Get("cursor"), Further: q.Get("claims") == "further", Lane: q.Get("lane"), Bulk: q.Get("bulk") == "1",
 	}
 }
 
 // query is the filter as it stands in an address, "" or with its "?".
 func (f queueFilter) query() string {
 	q := url.Values{}
-	for name, v := range map[string]string{"queue": f.Queue, "platform": f.Platform, "state": f.State, "who": f.Who, "ref": f.Ref, "cursor": f.Cursor} {
+	for name, v := range map[string]string{"queue": f.Queue, "platform": f.Platform, "state": f.State, "who": f.Who, "ref": f.Ref, "cursor": f.Cursor, "lane": f.Lane} {
 		if v != "" {
 			q.Set(name, v)
 		}
@@ -138,7 +139,7 @@ func (f queueFilter) narrowed() int {
 	if f.Further {
 		n++
 	}
-	for _, v := range []string{f.Platform, f.State, f.Who, f.Ref} {
+	for _, v := range []string{f.Platform, f.State, f.Who, f.Ref, f.Lane} {
 		if v != "" {
 			n++
 		}
@@ -153,7 +154,7 @@ const (
 )
 
 func (f queueFilter) room(by party.Actor) casework.Filter {
-	out := casework.Filter{Queue: f.Queue, Platform: f.Platform, Ref: f.Ref, Cursor: f.Cursor, Free: f.Who == whoFree, Further: f.Further}
+	out := casework.Filter{Queue: f.Queue, Platform: f.Platform, Ref: f.Ref, Cursor: f.Cursor, Free: f.Who == whoFree, Further: f.Further, Lane: casework.LaneID(f.Lane)}
 	if f.Who == whoMine {
 		out.Holder = by.Person
 	}
@@ -423,6 +424,7 @@ func rowFacts(p *i18n.Printer, c casework.Case, now time.Time) []RowFact {
 	}
 	add(c.Tier == policy.ThreatToLife, "siren", "triage.fact.life")
 	add(c.Further(), "siren", "triage.fact.further")
+	add(c.InTurns(now), "shuffle", "triage.fact.turns")
 	add(c.Heavy, "image", "triage.fact.heavy")
 	add(c.Held(now), "hand", "triage.fact.held")
 	add(c.Opinion == "asked", "users", "triage.fact.opinion")
@@ -435,6 +437,9 @@ func whyText(p *i18n.Printer, c casework.Case) string {
 	parts := make([]string, 0, len(c.Why))
 	for _, w := range c.Why {
 		parts = append(parts, p.T("triage.why", "Reason", p.T("case.why."+w.Code), "Points", w.Points))
+	}
+	if len(parts) == 0 && c.LaneID != "" {
+		parts = append(parts, p.T("triage.fact.turns"))
 	}
 	return p.T("triage.priority", "Sum", c.Priority, "Parts", strings.Join(parts, ", "))
 }
