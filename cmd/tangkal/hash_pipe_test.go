@@ -17,7 +17,7 @@ func TestHashOfAPipe(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	done := make(chan hashed, 1)
 	go func() { done <- newFileHasher(&hashCmd{Type: []string{"md5"}}, newBudget()).hash(ctx, pipe, nil) }()
@@ -26,7 +26,7 @@ func TestHashOfAPipe(t *testing.T) {
 		if h.Error != errNotRegular.Error() || h.MD5 != "" {
 			t.Errorf("%+v", h)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the pipe is waited for")
 	}
 	s.wants(t, exitFailed, []string{"tangkal: pipe: not a regular file", "\tnote.txt"}, "hash", "pipe", "note.txt")
