@@ -51,7 +51,7 @@ func (m *mailroom) until(t *testing.T, what string, do func() bool) {
 	t.Helper()
 	wake, stop := m.App.Feed.Sequenced().Listen()
 	defer stop()
-	late := time.NewTimer(time.Minute)
+	late := time.NewTimer(2 * time.Minute)
 	defer late.Stop()
 	tick := time.NewTicker(50 * time.Millisecond) // dispatch comes after the feed's last step
 	defer tick.Stop()

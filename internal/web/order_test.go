@@ -131,16 +131,20 @@ func (h *orderHouse) until(t *testing.T, what string, ok func() bool) {
 	comes(t, h.Exchange, what, ok)
 }
 
-// comes waits for news of the exchange after which ok holds.
+// comes waits until ok holds: it looks at all news of the exchange and, as much
+// of what follows from news makes none, now and then.
 func comes(t *testing.T, x *exchangetest.Exchange, what string, ok func() bool) {
 	t.Helper()
 	wake, stop := x.App.Feed.Sequenced().Listen()
 	defer stop()
-	late := time.NewTimer(time.Minute)
+	late := time.NewTimer(2 * time.Minute)
 	defer late.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-wake:
+		case <-tick.C:
 		case <-late.C:
 			t.Fatalf("%s never came", what)
 		}

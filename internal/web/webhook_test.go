@@ -170,6 +170,10 @@ func TestWhatWasSentIsSentAgainFromThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := arrival(t, came)
+	comes(t, x, "the message as accepted", func() bool {
+		n, err := db.Value[int64](t.Context(), x.App.DB, `SELECT count(*) FROM deliveries WHERE id = $1 AND state = 'accepted'`, first)
+		return err == nil && n == 1
+	})
 	for lang, want := range map[string]string{"en": "That is no date and time", "id": "Itu bukan tanggal dan waktu"} {
 		status, page := post(t, x, "platform", path+"/replay?lang="+lang, url.Values{"since": {"<b>soon"}})
 		if status != http.StatusUnprocessableEntity || strings.Count(page, want) != 2 || !strings.Contains(page, `value="&lt;b&gt;soon"`) {
@@ -215,7 +219,7 @@ func arrival(t *testing.T, came <-chan string) string {
 	select {
 	case id := <-came:
 		return id
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing came")
 		return ""
 	}
