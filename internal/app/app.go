@@ -413,7 +413,7 @@ func (a *App) enqueueLists(ctx context.Context) error {
 }
 
 const (
-	// drainFor is how long requests in flight may take to finish at a stop.
+	// drainFor is how long requests in flight usually may take to finish at a stop.
 	drainFor = 15 * time.Second
 	// headerFor closes connections that send their header byte by byte.
 	headerFor = 10 * time.Second
@@ -455,11 +455,11 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		a.Log.InfoContext(ctx, "stopping: requests in flight are finished", "within", drainFor.String())
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+		a.Log.InfoContext(ctx, "stopping: requests in flight are finished", "within", a.Config.DrainFor.String())
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.DrainFor)
 		defer cancel()
 		if err := server.Shutdown(stop); err != nil {
-			a.Log.WarnContext(ctx, "requests were cut off: their callers have no answer, and nothing unanswered was acknowledged", "after", drainFor.String())
+			a.Log.WarnContext(ctx, "requests were cut off: their callers have no answer, and nothing unanswered was acknowledged", "after", a.Config.DrainFor.String())
 			return server.Close()
 		}
 		return nil

@@ -84,6 +84,8 @@ type Config struct {
 
 	Places map[admit.Class]admit.Limits `kong:"-" yaml:"-"` // other places than the usual: tests
 
+	DrainFor time.Duration `kong:"-" yaml:"-"` // how long requests in flight may take to finish at a stop; 0: a quarter of a minute
+
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
 	AllowPrefixes []netip.Prefix `kong:"-" yaml:"-"` // inside addresses that captures and webhooks may reach: demo and tests
 	AllowPorts    []uint16       `kong:"-" yaml:"-"` // and ports
@@ -104,6 +106,7 @@ func (c *Config) complete() {
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	c.QuietRate, c.TracesShare = cmp.Or(c.QuietRate, 20), cmp.Or(c.TracesShare, 0.1)
 	c.SpareFiles, c.SpareAll = cmp.Or(c.SpareFiles, "2GiB"), cmp.Or(c.SpareAll, "512MiB")
+	c.DrainFor = cmp.Or(c.DrainFor, drainFor)
 	c.OIDCName = cmp.Or(c.OIDCName, "OpenID")
 	c.ExitURL, c.HeedWithin = cmp.Or(c.ExitURL, "https://www.wikipedia.org/"), cmp.Or(c.HeedWithin, tell.UsualHeed)
 	c.SMTPTLS, c.MailBounces = cmp.Or(c.SMTPTLS, string(deliver.Required)), cmp.Or(c.MailBounces, c.MailFrom)

@@ -363,7 +363,7 @@ func (s *story) sent(t testing.TB) {
 
 // patience is how long an event of another goroutine or process may take on a
 // busy machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // eventually asks again and again until what is awaited is true.
 func eventually(t testing.TB, what string, is func() bool) {

@@ -123,7 +123,7 @@ func (d *drill) settle(t *testing.T) {
 	}
 	data := d.open(t)
 	defer data.Close()
-	late := time.After(2 * patience)
+	late := time.After(4 * patience)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -142,7 +142,7 @@ func (d *drill) settle(t *testing.T) {
 		case <-tick.C:
 		case <-late:
 			d.child.show(t)
-			t.Fatalf("%d things were still on their way after %v: %q", len(left), 2*patience, left[:min(len(left), 10)])
+			t.Fatalf("%d things were still on their way after %v: %q", len(left), 4*patience, left[:min(len(left), 10)])
 		}
 	}
 }

@@ -34,7 +34,7 @@ const (
 	seedEnv = "TANGKAL_SEED"
 	// readyWithin is when a killed server has to answer again, on a machine
 	// that has other things to do as well.
-	readyWithin = 20 * time.Second
+	readyWithin = 2 * time.Minute
 )
 
 // An order is what a child process serves. With a Forgetful file it works on a
@@ -144,7 +144,8 @@ type drill struct {
 	strange strange
 }
 
-func newDrill(t *testing.T, dbURL string, forgetful bool) *drill {
+// newDrill prepares a server; each of change sets what it is to serve otherwise.
+func newDrill(t *testing.T, dbURL string, forgetful bool, change ...func(*order)) *drill {
 	t.Helper()
 	d := &drill{seed: uint64(time.Now().UnixNano()), forgetful: forgetful, people: map[string]*client{}}
 	if s := os.Getenv(seedEnv); s != "" {
@@ -162,6 +163,9 @@ func newDrill(t *testing.T, dbURL string, forgetful bool) *drill {
 	o := order{App: d.x.Config}
 	if forgetful {
 		o.Forgetful = filepath.Join(t.TempDir(), "forgetful.db")
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	raw, err := json.Marshal(o)
 	if err != nil {

@@ -17,13 +17,16 @@ import (
 // brisk is a pace that a test can wait for.
 var brisk = pace{grace: 300 * time.Millisecond, rate: 1 << 20, write: 100 * time.Millisecond}
 
-// late bounds the wait for what must happen by itself.
-const late = 20 * time.Second
+// steady is a pace that a client keeps up with on a machine that is busy.
+var steady = pace{grace: 3 * time.Second, rate: 1 << 20, write: 3 * time.Second}
 
-// served answers with h at a brisk pace.
-func served(t *testing.T, h http.HandlerFunc) (conn net.Conn) {
+// late bounds the wait for what must happen by itself.
+const late = 2 * time.Minute
+
+// served answers with h at a pace.
+func served(t *testing.T, p pace, h http.HandlerFunc) (conn net.Conn) {
 	t.Helper()
-	s := httptest.NewServer(brisk.keep(h))
+	s := httptest.NewServer(p.keep(h))
 	t.Cleanup(s.Close)
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
@@ -48,7 +51,7 @@ const promising = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\
 func TestABodyThatNeverComesIsGivenUp(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
-	conn := served(t, func(_ http.ResponseWriter, r *http.Request) {
+	conn := served(t, brisk, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
 		failed <- err
 	})
@@ -65,7 +68,7 @@ func TestABodyThatNeverComesIsGivenUp(t *testing.T) {
 
 func TestABodyThatNobodyReadsHoldsNoConnection(t *testing.T) {
 	t.Parallel()
-	conn := served(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	conn := served(t, brisk, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	send(t, conn, promising)
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection stays open behind its answer")
@@ -75,7 +78,7 @@ func TestABodyThatNobodyReadsHoldsNoConnection(t *testing.T) {
 func TestAnAnswerThatNobodyTakesIsGivenUp(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
-	conn := served(t, func(w http.ResponseWriter, _ *http.Request) {
+	conn := served(t, brisk, func(w http.ResponseWriter, _ *http.Request) {
 		page := strings.Repeat("a", 1<<20)
 		for {
 			if _, err := io.WriteString(w, page); err != nil {
@@ -96,7 +99,7 @@ func TestAnAnswerThatNobodyTakesIsGivenUp(t *testing.T) {
 // work after each body takes longer than the grace.
 func TestASteadyClientIsServed(t *testing.T) {
 	t.Parallel()
-	conn := served(t, func(w http.ResponseWriter, r *http.Request) {
+	conn := served(t, steady, func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
 			t.Errorf("a steady body ended with %v", err)
@@ -104,7 +107,7 @@ func TestASteadyClientIsServed(t *testing.T) {
 		select {
 		case <-r.Context().Done():
 			t.Errorf("the work was cut short: %v", r.Context().Err())
-		case <-time.After(2 * brisk.grace):
+		case <-time.After(steady.grace + steady.grace/4):
 		}
 		fmt.Fprintf(w, "%d\n", n)
 	})
