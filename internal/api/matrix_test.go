@@ -58,6 +58,9 @@ func (h *house) possess(t *testing.T) things {
 	bima.do(t, "POST", "/people/invitations", map[string]any{"name": "Tamu", "email": "tamu@org.example", "roles": []string{"analyst"}}).want(t, 201, &invited)
 	var mine list[keyBody]
 	victim.do(t, "GET", "/people/me/keys", nil).want(t, 200, &mine)
+	victim.cookie()
+	browsers, err := h.Auth.Sessions(t.Context(), victim.actor, victim.actor.Person)
+	check(t, err)
 
 	var sent listBody
 	listed, kind := form(t, "list", listSent{}, "url\nhttps://ruangsuara.example/v/77\n")
@@ -71,7 +74,7 @@ func (h *house) possess(t *testing.T) things {
 		"lists": {sent.ID}, "registers": {old.ID},
 		"batches": {h.batch(t)}, "reports": {rep.ID, rep.Files[0].ID}, "cases": {open}, "captures": {"", decided.CaptureList[0].Files[0].ID}, "hand-overs": {over.ID},
 		"notices": {n.ID, absent}, "dossiers": {decided.Dossiers[0].ID}, "webhooks": {hook.ID}, "deliveries": {deliveries.Items[0].ID},
-		"keys": {key.ID}, "people": {string(victim.actor.Person), mine.Items[0].ID}, "people/invitations": {invited.ID},
+		"people/me/sessions": {browsers[0].ID}, "keys": {key.ID}, "people": {string(victim.actor.Person), mine.Items[0].ID}, "people/invitations": {invited.ID},
 	}
 }
 
