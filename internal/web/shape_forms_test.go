@@ -147,24 +147,31 @@ func deskForms(t *testing.T, h *orderHouse) {
 	}
 }
 
-// listForms send two lists: one is reported, one is thrown away.
+// listForms send two lists: one is reported, one is thrown away. And two old
+// registers: one is kept and taken back, one is thrown away.
 func listForms(t *testing.T, h *orderHouse) {
 	t.Helper()
 	ok, d := http.StatusOK, at(t, h.Exchange, "analyst")
-	page := d.lists(t, "november.csv", "link,words\nhttps://ruangsuara.example/v/listed,rekaan\n")
-	page.want(t, ok)
-	path := page.url.Path
-	h.does(t, ok, "analyst", path+"/columns", url.Values{"column-0": {"location"}, "column-1": {"note"}})
-	h.does(t, ok, "analyst", path+"/start", nil)
-	h.until(t, "the case of the list", func() bool {
-		l, err := h.App.Flagger.Get(t.Context(), d.Actor, flagger.ID(strings.TrimPrefix(path, "/lists/")))
-		must(t, err)
-		open, err := db.Value[int64](t.Context(), h.App.DB, `SELECT count(*) FROM reports WHERE id NOT IN (SELECT report_id FROM case_reports)`)
-		return err == nil && open == 0 && l.State == flagger.Done
-	})
-	page = d.lists(t, "lain.csv", "link\nhttps://ruangsuara.example/v/unlisted\n")
-	page.want(t, ok)
-	h.does(t, ok, "analyst", page.url.Path+"/discard", nil)
+	for _, of := range [][2]string{{"/lists", "note"}, {"/registers", "reference"}} {
+		at, words := of[0], of[1]
+		page := d.brings(t, at, "november.csv", "link,words\nhttps://ruangsuara.example/v/listed,rekaan\n")
+		page.want(t, ok)
+		path := page.url.Path
+		h.does(t, ok, "analyst", path+"/columns", url.Values{"column-0": {"location"}, "column-1": {words}})
+		h.does(t, ok, "analyst", path+"/start", nil)
+		h.until(t, "the end of what was sent to "+at, func() bool {
+			l, err := h.App.Flagger.Get(t.Context(), d.Actor, flagger.ID(strings.TrimPrefix(path, at+"/")))
+			must(t, err)
+			open, err := db.Value[int64](t.Context(), h.App.DB, `SELECT count(*) FROM reports WHERE id NOT IN (SELECT report_id FROM case_reports)`)
+			return err == nil && open == 0 && l.State == flagger.Done
+		})
+		if at == "/registers" {
+			h.does(t, ok, "analyst", path+"/undo", nil)
+		}
+		page = d.brings(t, at, "lain.csv", "link\nhttps://ruangsuara.example/v/unlisted\n")
+		page.want(t, ok)
+		h.does(t, ok, "analyst", page.url.Path+"/discard", nil)
+	}
 }
 
 // hookForms do everything with a webhook. Before each step what it would send

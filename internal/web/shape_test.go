@@ -197,6 +197,8 @@ func shapes(s dbtest.State) map[string]map[string][]string {
 				switch {
 				case strings.HasPrefix(value, "X'"):
 					value = "bytes"
+				case column == "seq" || strings.HasSuffix(column, "_seq"): // whose news came first, where two work at once
+					value = ""
 				case column == "took_ms" || column == "next_at" || column == "attempts" || column == "last_error" || column == "fence" || column == "last" || column == "words":
 					value = ""
 				default:
