@@ -20,3 +20,6 @@ func (o *Outbox) RenewEvery(d time.Duration) { o.renewEvery = d }
 
 // Wake has the sender look for what is due.
 func (o *Outbox) Wake() { o.due.Wake() }
+
+// Backoff is when to try again.
+var Backoff = backoff

@@ -56,7 +56,7 @@ func (l logLines) wants(t *testing.T, what, where, endpoint string) {
 		if strings.Contains(line, strings.TrimPrefix(where, "http://")) {
 			t.Errorf("the log tells the address: %q", line)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Errorf("the log does not say %q", what)
 	}
 }

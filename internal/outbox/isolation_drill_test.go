@@ -38,9 +38,21 @@ func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 		x.order(t)
 		n := max(scaletest.Of(1000), 50)
 		alone := x.delays(t, n, arrived)
-		sick := []string{hanging(t), refusing(t), failing(t)}
-		for _, s := range sick {
+		hung, opened, ended := hanging(t)
+		for _, s := range []string{hung, refusing(t), failing(t)} {
 			x.endpoint(t, s)
+		}
+		x.delays(t, 1, arrived)
+		select {
+		case <-opened:
+		case <-time.After(patience):
+			t.Fatal("nothing is sent to the hanging one")
+		}
+		x.delays(t, 1, arrived)
+		select {
+		case <-ended:
+			t.Error("the healthy one waited for an attempt at another")
+		default:
 		}
 		beside := x.delays(t, n, arrived)
 		at := func(all []time.Duration, p float64) time.Duration {
@@ -48,14 +60,11 @@ func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 		}
 		t.Logf("%s, %d events: alone p50 %v, p99 %v; beside a hanging, a refusing and a failing endpoint p50 %v, p99 %v, at most %v",
 			d.Dialect(), n, at(alone, 0.5), at(alone, 0.99), at(beside, 0.5), at(beside, 0.99), at(beside, 1))
-		if at(beside, 0.99)-at(alone, 0.99) > time.Second {
+		if scaletest.Percent() == 100 && at(beside, 0.99)-at(alone, 0.99) > time.Second { // fifty say nothing on a busy machine
 			t.Error("the sick ones delay the healthy one by more than a second")
 		}
-		if at(beside, 1) > 8*time.Second {
-			t.Error("the healthy one waited for an attempt at another")
-		}
 		wantCount(t, x, 3, `SELECT count(*) FROM endpoints WHERE last_ok_at IS NULL AND $1 = ''`, "")
-		wantCount(t, x, 3*n, `SELECT count(*) FROM deliveries WHERE state = 'waiting' AND $1 = ''`, "")
+		wantCount(t, x, 3*(n+2), `SELECT count(*) FROM deliveries WHERE state = 'waiting' AND $1 = ''`, "")
 	})
 }
 
@@ -75,7 +84,7 @@ func (x *exchange) delays(t *testing.T, n int, arrived <-chan string) []time.Dur
 		select {
 		case <-arrived:
 			all = append(all, time.Since(from))
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("event %d never arrived", i)
 		}
 	}
@@ -97,15 +106,31 @@ func (x *exchange) order(t *testing.T) {
 	})
 }
 
-// hanging accepts connections and never answers.
-func hanging(t *testing.T) string {
+// hanging accepts connections and never answers. It says when an attempt has
+// begun and when the sender has ended one.
+func hanging(t *testing.T) (url string, opened, ended <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the test
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return "http://" + l.Addr().String() // the kernel accepts, and nobody reads
+	begin, end := make(chan struct{}, 1000), make(chan struct{}, 1000)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			begin <- struct{}{}
+			go func() {
+				defer c.Close()
+				io.Copy(io.Discard, c) //nolint:errcheck // until the sender leaves
+				end <- struct{}{}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String(), begin, end
 }
 
 // refusing is where nobody listens.

@@ -71,12 +71,16 @@ func (r *receiver) answer(status int) {
 	r.status = status
 }
 
+// patience is how long something may take that happens by itself, on a machine
+// that is busy.
+const patience = 2 * time.Minute
+
 func (r *receiver) wait(t *testing.T) notes.Webhook {
 	t.Helper()
 	select {
 	case m := <-r.arrived:
 		return m
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing arrived")
 		return notes.Webhook{}
 	}
@@ -241,7 +245,9 @@ func wantAccepted(t *testing.T, x *exchange, endpoint string, n int) {
 func wantCount(t *testing.T, x *exchange, n int, query, endpoint string) {
 	t.Helper()
 	got := 0
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
 		c, err := db.Value[int64](t.Context(), x.db, query, endpoint)
 		if err != nil {
 			t.Fatal(err)
@@ -499,7 +505,7 @@ func TestATestMessageReachesOnlyItsEndpoint(t *testing.T) {
 	x := start(t, dbtest.SQLite(t))
 	one, two := newReceiver(t), newReceiver(t)
 	e, _ := x.endpoint(t, one.URL, "notice.sent")
-	x.endpoint(t, two.URL)
+	other, _ := x.endpoint(t, two.URL)
 	if _, err := x.box.Test(t.Context(), x.admin, e.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -508,9 +514,8 @@ func TestATestMessageReachesOnlyItsEndpoint(t *testing.T) {
 	if m := one.wait(t); m.Type != "webhook.test" {
 		t.Errorf("got %s", m.Type)
 	}
-	if len(two.arrived) != 0 {
-		t.Error("the other endpoint got it too")
-	}
+	wantCount(t, x, 1, `SELECT count(*) FROM deliveries WHERE endpoint_id = $1`, e.ID)
+	wantCount(t, x, 0, `SELECT count(*) FROM deliveries WHERE endpoint_id = $1`, other.ID)
 }
 
 func FuzzEndpointURL(f *testing.F) {
@@ -554,7 +559,7 @@ func TestAMessageThatAStopBreaksOffGoesOutAtTheNextStart(t *testing.T) {
 			select {
 			case id := <-arrived:
 				ids[id] = true
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("nothing arrived")
 			}
 			stop()
