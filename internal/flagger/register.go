@@ -202,7 +202,9 @@ const maxBefore = 50
 // oversight, those of the case's. Whoever may read none is told of none.
 func (r *Room) Before(ctx context.Context, by party.Actor, owner party.ID, ls []report.Location) ([]Entry, error) {
 	of := by.Party
-	reads := func(owner party.ID) bool { return auth.May(by, auth.RegisterRead, auth.Object{What: "register", Owner: owner}) == nil }
+	reads := func(owner party.ID) bool {
+		return auth.May(by, auth.RegisterRead, auth.Object{What: "register", Owner: owner}) == nil
+	}
 	switch {
 	case reads(""):
 		of = owner
