@@ -39,6 +39,7 @@ type ReportPanel struct {
 	Files    []SealedFile
 	Messages []components.Event
 	CanReply bool
+	Contact  bool // the reporter left how to reach them, sealed
 }
 
 // A SealedFile is a sealed file with a link that soon ends.
@@ -83,7 +84,7 @@ func (s *Server) reportsPanel(ctx context.Context, by party.Actor, page componen
 
 func (s *Server) reportPanel(by party.Actor, p *i18n.Printer, rep report.Report) ReportPanel {
 	out := ReportPanel{
-		ID: string(rep.ID), Ref: rep.Ref, At: rep.ReceivedAt, Text: harmless(rep.Description), CanReply: auth.Seat(by, auth.ReportReply) && !rep.Erased,
+		ID: string(rep.ID), Ref: rep.Ref, At: rep.ReceivedAt, Text: harmless(rep.Description), CanReply: auth.Seat(by, auth.ReportReply) && !rep.Erased, Contact: rep.HasContact,
 		Meta: p.T("triage.channel." + string(rep.Channel)),
 	}
 	if rep.Category != "" {

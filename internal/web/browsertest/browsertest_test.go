@@ -108,3 +108,27 @@ func TestPagesShareNoCookies(t *testing.T) {
 		t.Errorf("the page without says %q and holds %q", got, without.Cookies())
 	}
 }
+
+// Text that is cut off above or below is found, and what is whole, can be
+// scrolled to or is shortened by lines is not.
+func TestTextThatIsCutOffIsFound(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `<!doctype html><title>x</title><style>
+			body { font: 16px/20px sans-serif } .btn { display: inline-flex; align-items: center; width: 90px; background: #fcc }
+			.lines { display: -webkit-box; -webkit-line-clamp: 1; -webkit-box-orient: vertical; overflow: hidden; height: 20px; width: 90px } </style>
+			<a class="btn" style="height: 24px">too high for its button</a>
+			<button style="height: 24px; width: 90px">fits</button>
+			<p style="height: 12px; overflow: hidden">half of it</p>
+			<p style="height: 12px; overflow: auto" tabindex="0">scrolled to</p>
+			<p class="lines">shortened to one line of the text</p>
+			<p style="height: 12px; overflow: hidden; visibility: hidden">unseen</p>
+			<details><summary>more</summary><p style="height: 1px; overflow: hidden">closed</p></details>`)
+	}))
+	t.Cleanup(s.Close)
+	p := browsertest.Open(t, browsertest.View{})
+	p.Go(s.URL)
+	if got := strings.Join(p.Clipped(), ", "); got != "too high for its button, half of it" {
+		t.Errorf("cut off are: %s", got)
+	}
+}
