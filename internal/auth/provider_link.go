@@ -162,3 +162,13 @@ func (p *Provider) Links(ctx context.Context, by party.Actor) ([]Link, error) {
 	}
 	return db.All(ctx, p.auth.db, scanLink, `SELECT `+linkColumns+` FROM provider_subjects WHERE issuer = $1 AND party_id = $2 AND ended_at IS NULL ORDER BY id LIMIT 5000`, p.Issuer, by.Party)
 }
+
+// OwnLink returns the link that by has made for themselves; ok is false without
+// one that counts.
+func (p *Provider) OwnLink(ctx context.Context, by party.Actor) (l Link, ok bool, err error) {
+	l, err = db.One(ctx, p.auth.db, scanLink, `SELECT `+linkColumns+` FROM provider_subjects WHERE issuer = $1 AND person_id = $2 AND ended_at IS NULL`, p.Issuer, by.Person)
+	if errors.Is(err, db.ErrAbsent) {
+		return Link{}, false, nil
+	}
+	return l, err == nil && l.LinkedBy == by.Person && hmac.Equal(l.mac, p.auth.linkMAC(l)), err
+}

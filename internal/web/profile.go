@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/auth"
@@ -25,7 +26,8 @@ type ProfilePage struct {
 	Keys     []ProfileKey
 	Passkey  PasskeyButton
 	Sessions []ProfileSession
-	Mails    bool // letters are sent at all
+	Provider *ProviderPanel // nil where there is none
+	Mails    bool           // letters are sent at all
 	Urgent   bool
 	Hours    []components.Choice
 	Saved    string
@@ -90,7 +92,12 @@ func (s *Server) getProfile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if saved := s.Sessions.Pop(r.Context(), "saved"); saved != "" {
+	switch saved := s.Sessions.Pop(r.Context(), "saved"); {
+	case saved == "provider-go" && pg.Provider != nil:
+		pg.Provider.Ready = true
+	case strings.HasPrefix(saved, "provider"):
+		pg.Saved = pg.P.T("public.profile.saved."+saved, "Name", s.Provider.Name)
+	case saved != "":
 		pg.Saved = pg.P.T("public.profile.saved." + saved)
 	}
 	return s.render(w, r, http.StatusOK, profileView(pg))
@@ -127,6 +134,9 @@ func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
 	}
 	for _, x := range sessions {
 		pg.Sessions = append(pg.Sessions, sessionRow(c.P, x, actor.Session))
+	}
+	if pg.Provider, err = s.providerPanel(r, actor); err != nil {
+		return pg, err
 	}
 	pg.Passkey, err = s.newPasskey(func() (auth.Ceremony, error) { return s.Passkeys.BeginEnrol(ctx, actor) })
 	return pg, err

@@ -102,6 +102,9 @@ func (s *Server) getProviderBack(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.providerFailed(w, r, err)
 	}
+	if strings.HasPrefix(string(bound), ownTrip) {
+		return s.linkOwn(w, r, string(bound), who)
+	}
 	var person party.PersonID
 	if len(bound) > 0 {
 		person, err = s.joinByProvider(r, string(bound), who)

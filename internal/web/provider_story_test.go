@@ -170,6 +170,12 @@ func TestWithoutAProviderThereIsNone(t *testing.T) {
 	if _, body := v.get("/sign-in"); strings.Contains(body, "/sign-in/provider") {
 		t.Error("the page offers one")
 	}
+	d := at(t, x, "analyst")
+	d.get(t, "/profile").want(t, http.StatusOK).not(t, "/profile/provider")
+	d.get(t, "/profile/provider").want(t, http.StatusNotFound)
+	for _, path := range []string{"/profile/provider", "/profile/provider/end"} {
+		d.post(t, path, nil).want(t, http.StatusNotFound)
+	}
 	for _, path := range []string{"/sign-in/provider", "/sign-in/provider/back?state=x&code=y"} {
 		if status, _ := v.get(path); status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, status)
