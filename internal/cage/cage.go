@@ -339,11 +339,11 @@ func (c *Cage) uncaged(o order, content io.Reader) (product, error) {
 		return product{}, fmt.Errorf("read the file: %w", err)
 	}
 	if int64(len(data)) != o.Size {
-		return product{}, refused(string(picture.Damaged))
+		return product{}, refused(o.Op.damaged())
 	}
 	p, err := do(o, data)
 	if err != nil {
-		return product{}, refused(reasonOf(err))
+		return product{}, refused(reasonOf(o.Op, err))
 	}
 	return p, nil
 }

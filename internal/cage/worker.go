@@ -94,7 +94,7 @@ func work(in io.Reader, out io.Writer, lock func() hello, do func(order, []byte)
 	}
 	p, err := do(o, data)
 	if err != nil {
-		_ = writeWords(out, frameRefused, refusal{reasonOf(err)}) // the server sees that nothing comes
+		_ = writeWords(out, frameRefused, refusal{reasonOf(o.Op, err)}) // the server sees that nothing comes
 		return 0
 	}
 	if writeWords(out, frameDone, p.done) != nil || writeFile(out, p.data) != nil {
@@ -124,12 +124,21 @@ func do(o order, data []byte) (product, error) {
 }
 
 // reasonOf is the word for why a file was not opened.
-func reasonOf(err error) string {
+func reasonOf(op Op, err error) string {
 	if e, ok := errors.AsType[*picture.Error](err); ok {
 		return string(e.Reason)
 	}
 	if e, ok := errors.AsType[*sheet.Error](err); ok {
 		return string(e.Reason)
+	}
+	return op.damaged()
+}
+
+// damaged is the word for a file of no meaning, in the words of what was to be
+// done with it.
+func (op Op) damaged() string {
+	if op == Rows {
+		return string(sheet.Damaged)
 	}
 	return string(picture.Damaged)
 }
