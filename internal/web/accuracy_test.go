@@ -12,8 +12,7 @@ import (
 
 // row is the text of the table's line that begins with a name.
 func row(body, name string) string {
-	_, rest, _ := strings.Cut(body, `<th scope="row"`)
-	for part := range strings.SplitSeq(rest, `<th scope="row"`) {
+	for part := range strings.SplitSeq(body, "<tr>") {
 		if line, _, _ := strings.Cut(part, "</tr>"); strings.Contains(line, name) {
 			return line
 		}
