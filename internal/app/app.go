@@ -209,6 +209,15 @@ func (a *App) openRules(context.Context) (err error) {
 	return err
 }
 
+// fetching is how the program asks others: webhooks have all the time for an
+// answer that an attempt has.
+func (c Config) fetching(now clock.Clock) fetch.Config {
+	return fetch.Config{
+		UserAgent: "Tangkal (+" + c.PublicURL + ")", AllowHTTP: true, HeaderTimeout: outbox.SendTimeout,
+		AllowPrefixes: c.AllowPrefixes, Ports: c.AllowPorts, Clock: now,
+	}
+}
+
 // openGround makes the mechanisms that know no room.
 func (a *App) openGround(ctx context.Context) (err error) {
 	c := a.Config
@@ -221,11 +230,7 @@ func (a *App) openGround(ctx context.Context) (err error) {
 	if err = a.openProvider(); err != nil {
 		return err
 	}
-	a.Fetch, err = fetch.New(fetch.Config{
-		UserAgent: "Tangkal (+" + c.PublicURL + ")", AllowHTTP: true,
-		AllowPrefixes: c.AllowPrefixes, Ports: c.AllowPorts, Clock: a.Clock,
-	})
-	if err != nil {
+	if a.Fetch, err = fetch.New(c.fetching(a.Clock)); err != nil {
 		return err
 	}
 	a.Cage = cage.New(cage.Config{Worker: cage.Self(), Uncaged: c.Uncaged, Log: a.Log})

@@ -21,12 +21,13 @@ const (
 	keenFor = 76 * time.Hour
 	// giveUpAfter ends the daily tries.
 	giveUpAfter = 30 * 24 * time.Hour
-	// sendTimeout bounds one attempt.
-	sendTimeout = 15 * time.Second
+	// SendTimeout bounds one attempt: docs/webhooks.md promises receivers as
+	// much. Deps.Send must not give up sooner.
+	SendTimeout = 15 * time.Second
 	// sharedClaim is how long a claim holds where several nodes send: longer than
 	// any attempt, so that one which froze in the middle, or whose clock differs,
 	// does not send what another sends too (threat-model G8).
-	sharedClaim = 2 * sendTimeout
+	sharedClaim = 2 * SendTimeout
 	// ownClaim is the same where this process is the only one, on SQLite: it is
 	// renewed every renewEvery while its attempt goes on, so that what a killed
 	// server had claimed is sent again soon after the next start.
@@ -141,7 +142,7 @@ func (o *Outbox) serve(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		attempt, cancel := context.WithTimeout(ctx, sendTimeout)
+		attempt, cancel := context.WithTimeout(ctx, SendTimeout)
 		release := o.hold(attempt, c.Delivery)
 		result := o.Send(attempt, Message{ID: c.ID, URL: c.to.URL, Body: c.body, Keys: keys, At: now})
 		release()
@@ -212,7 +213,7 @@ func (o *Outbox) claim(ctx context.Context, endpoint string, now time.Time) (*cl
 // shorter than that. The returned function ends it, and waits until no renewal
 // is under way.
 func (o *Outbox) hold(ctx context.Context, d Delivery) (release func()) {
-	if o.claimFor > sendTimeout {
+	if o.claimFor > SendTimeout {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
