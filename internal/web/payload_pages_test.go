@@ -164,6 +164,7 @@ var unvisited = map[string]string{
 	"GET /receipt/message":              "leads back to /receipt",
 	"GET /receipt/material":             "leads back to /receipt",
 	"GET /sign-in/provider":             "leads to the identity provider",
+	"GET /profile/provider":             "leads to the identity provider",
 	"GET /sign-in/provider/back":        "leads on from the identity provider",
 	"GET /invitation/{secret}/provider": "leads to the identity provider",
 	"GET /first-run":                    "over before anybody can write",
