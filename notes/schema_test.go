@@ -384,15 +384,11 @@ func TestADocumentIsWrittenAndCheckedInOne(t *testing.T) {
 		values := []any{raw}
 		var a Answer
 		var n Notice
-		switch kind {
-		case KindAnswer:
-			if json.Unmarshal(raw, &a) == nil {
-				values = append(values, a)
-			}
-		case KindNotice:
-			if json.Unmarshal(raw, &n) == nil {
-				values = append(values, n)
-			}
+		if kind == KindAnswer && json.Unmarshal(raw, &a) == nil {
+			values = append(values, a)
+		}
+		if kind == KindNotice && json.Unmarshal(raw, &n) == nil {
+			values = append(values, n)
 		}
 		for i, v := range values {
 			if i > 0 { // what the type cannot hold is not in the value either
