@@ -3,6 +3,7 @@
 import '../htmx.min.js';
 import { secureHtmx } from './trust.js';
 import { freshen } from './app.js';
+import { changed } from './forms.js';
 import { startKeys } from './keys.js';
 import { startLive } from './live.js';
 import { startReveal } from './reveal.js';
@@ -34,7 +35,7 @@ function startRest() {
   const show = () => lists.forEach((list, b) => { b.disabled = openIn(list).length === 0; });
   lists.forEach((list, b) => b.addEventListener('click', () => {
     for (const n of openIn(list)) list.querySelector(`input[name="${CSS.escape(n)}"][value="no"]`).checked = true;
-    list.dispatchEvent(new Event('change', { bubbles: true }));
+    changed(list);
     show();
     document.getElementById(b.dataset.then)?.focus();
   }));

@@ -12,7 +12,7 @@
 //   data-draft-offer      hidden; shown while a draft waits, with a time in
 //                         data-draft-at, data-draft-restore, data-draft-discard
 //   data-draft-sent       on a page that confirms: the draft of that name ends
-import { fill } from './forms.js';
+import { changed, fill } from './forms.js';
 import { each, say } from './words.js';
 
 const prefix = 'tangkal:draft:';
@@ -84,7 +84,7 @@ class Draft {
     fill(this.form, draft.answers);
     this.fields().forEach((f) => { if (f.value && f.closest('details')) f.closest('details').open = true; });
     if (this.box) this.box.checked = true;
-    this.form.dispatchEvent(new Event('change', { bubbles: true }));
+    changed(this.form);
     this.fields().find((f) => f.checkVisibility() && !f.disabled)?.focus();
   }
 

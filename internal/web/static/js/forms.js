@@ -33,6 +33,12 @@ export function fill(root, answers) {
   }
 }
 
+// changed tells the page of an answer that a script has put, as the browser
+// tells of one that a person gives.
+export function changed(el) {
+  for (const kind of ['input', 'change']) el.dispatchEvent(new Event(kind, { bubbles: true }));
+}
+
 const keepAnswers = () => put(kept(), answersIn(document.querySelector('main')));
 
 function giveAnswersBack() {
@@ -71,7 +77,7 @@ function startGuard() {
   fill(guard.form, unsent.answers);
   guard.dirty = true;
   // The server counts what is missing once everything has loaded.
-  addEventListener('load', () => guard.form.dispatchEvent(new Event('change', { bubbles: true })));
+  addEventListener('load', () => changed(guard.form));
 }
 
 // size says bytes in decimal units.

@@ -14,6 +14,7 @@
 // success criterion 2.1.4). Words typed with no field in focus do nothing that
 // is sent: a letter that sends waits for a moment, and the next one stops it.
 import { toast } from './app.js';
+import { changed } from './forms.js';
 import { each, say } from './words.js';
 
 const setting = 'tangkal:single-keys';
@@ -53,7 +54,7 @@ function cycle(group) {
   const next = answers[(at + 1) % answers.length];
   next.checked = true;
   next.focus({ preventScroll: true });
-  next.dispatchEvent(new Event('change', { bubbles: true }));
+  changed(next);
   group.scrollIntoView({ block: 'nearest' });
 }
 
