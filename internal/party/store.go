@@ -71,19 +71,15 @@ func Names(ctx context.Context, r db.Reader, ids []ID) (map[ID]string, error) {
 
 // List returns all parties of the given kinds, or of every kind, by name.
 func List(ctx context.Context, r db.Reader, kinds ...Kind) ([]Party, error) {
-	all, err := parties.all(ctx, r, `ORDER BY name, id`)
-	if err != nil || len(kinds) == 0 {
-		return all, err
+	const byName = `ORDER BY name, id`
+	if len(kinds) == 0 {
+		return parties.all(ctx, r, byName)
 	}
-	var out []Party
-	for _, p := range all {
-		for _, k := range kinds {
-			if p.Kind == k {
-				out = append(out, p)
-			}
-		}
+	args := make([]any, len(kinds))
+	for i, k := range kinds {
+		args[i] = k
 	}
-	return out, nil
+	return parties.all(ctx, r, `WHERE kind IN (`+db.Places(1, len(kinds))+`) `+byName, args...)
 }
 
 // Add stores a new party and returns it with its identifier.
