@@ -219,8 +219,10 @@ func (a *Auth) agreed(ctx context.Context, tx *db.Tx, r Recovery) error {
 }
 
 // CancelRecovery ends a recovery at once. Whoever it is about, whoever spoke
-// for it and whoever administers the party may, without a touch: it must not
-// stand in the way of whoever sees that something is wrong.
+// for it and whoever administers the party may, alone, with a touch: a session
+// that was stolen with its device must not keep its owner from coming back
+// (threat-model T10), and whoever has no key left asks one of the others, who
+// are all told.
 func (a *Auth) CancelRecovery(ctx context.Context, by party.Actor, id string) error {
 	if !by.Known() || by.APIKey != "" {
 		return fault.New(fault.Denied, "auth.sign-in")
@@ -234,6 +236,9 @@ func (a *Auth) CancelRecovery(ctx context.Context, by party.Actor, id string) er
 			if err := May(by, PartyAdmin, Object{What: "recovery", Owner: r.Party}); err != nil {
 				return fault.Hidden("recovery")
 			}
+		}
+		if err := Present(by, PartyRecover); err != nil {
+			return err
 		}
 		if !r.EndedAt.IsZero() {
 			return fault.New(fault.Conflict, "auth.recovery-over")

@@ -265,7 +265,8 @@ func (b *bureau) becomes(t *testing.T, who party.Actor, roles ...party.Role) err
 	return b.UpdatePerson(t.Context(), b.second, p)
 }
 
-// Nobody without a part in it cancels, and a program never does.
+// Nobody without a part in it cancels, a program never does, and a session alone
+// does not: whoever stole it would keep its owner out.
 func TestWhoMayCancelARecovery(t *testing.T) {
 	b := newBureau(t, dbtest.SQLite(t))
 	r, _ := b.opened(t)
@@ -277,11 +278,14 @@ func TestWhoMayCancelARecovery(t *testing.T) {
 			t.Errorf("%s cancels: %v", by.Name, err)
 		}
 	}
-	stale := b.lost
-	stale.Touched = false
-	if err := b.CancelRecovery(t.Context(), stale, r.ID); err != nil {
-		t.Errorf("without a touch: %v", err)
+	for _, by := range []party.Actor{b.lost, b.head, b.second} {
+		by.Touched = false
+		wantCode(t, b.CancelRecovery(t.Context(), by, r.ID), fault.Denied, "auth.touch")
 	}
+	if got := b.recorded(t); len(got) != 1 {
+		t.Errorf("recorded %v", got)
+	}
+	check(t, b.CancelRecovery(t.Context(), b.lost, r.ID))
 	wantCode(t, b.CancelRecovery(t.Context(), b.head, r.ID), fault.Conflict, "auth.recovery-over")
 }
 
