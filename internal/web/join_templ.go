@@ -343,7 +343,7 @@ func joinView(pg JoinPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = providerLink(pg.P, pg.Provider, pg.P.T("public.join.provider", "Name", pg.Provider.Name), "mt-6").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = providerJoin(pg.P, pg.Provider, "mt-6").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

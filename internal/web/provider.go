@@ -9,6 +9,7 @@ import (
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web/components"
 )
 
 // A ProviderLink leads to the provider of an organisation.
@@ -31,18 +32,27 @@ func (s *Server) tripCookie(value string, age int) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode} //nolint:gosec // Secure follows TLS
 }
 
-// depart sends the browser to the provider. It is a link and no form: pages
-// post to this site alone.
-func (s *Server) depart(w http.ResponseWriter, r *http.Request, bound, next string) error {
+// begun starts a visit to the provider in this browser, which alone can end it.
+func (s *Server) begun(w http.ResponseWriter, r *http.Request, bound, next string) (auth.Trip, error) {
 	if !s.Provider.On() {
-		return fault.Hidden("page")
+		return auth.Trip{}, fault.Hidden("page")
 	}
 	trip, err := s.Provider.Begin(r.Context(), bound)
 	if err != nil {
-		return s.providerFailed(w, r, err)
+		return trip, err
 	}
 	text := base64.RawURLEncoding
 	http.SetCookie(w, s.tripCookie(strings.Join([]string{trip.Ticket, text.EncodeToString([]byte(bound)), text.EncodeToString([]byte(ownPath(next)))}, "."), tripFor))
+	return trip, nil
+}
+
+// depart sends the browser to the provider. It is a link and no form: pages
+// post to this site alone.
+func (s *Server) depart(w http.ResponseWriter, r *http.Request, bound, next string) error {
+	trip, err := s.begun(w, r, bound, next)
+	if err != nil {
+		return s.providerFailed(w, r, err)
+	}
 	http.Redirect(w, r, trip.URL, http.StatusSeeOther) //nolint:gosec // the operator's provider
 	return nil
 }
@@ -64,10 +74,26 @@ func (s *Server) getProvider(w http.ResponseWriter, r *http.Request) error {
 	return s.depart(w, r, "", r.URL.Query().Get("next"))
 }
 
-// getProviderJoin: GET /invitation/{secret}/provider takes an invitation up
-// with an account of the provider.
-func (s *Server) getProviderJoin(w http.ResponseWriter, r *http.Request) error {
-	i, err := s.Auth.Invited(r.Context(), s.DB, r.PathValue("secret"))
+// A ProviderJoinPage stands between an invitation and the provider: it says who
+// the person there becomes here.
+type ProviderJoinPage struct {
+	components.PublicPage
+	Party, Person, Email, Roles string
+	Provider                    ProviderLink // Href is the provider's
+	SignedIn                    string       // name of who is signed in here now, "" for nobody
+	Back                        string       // the invitation
+}
+
+// postProviderJoin: POST /invitation/{secret}/provider begins to take an
+// invitation up with an account of the provider. It takes a press on our own
+// page, and the page asks: a link alone would make whoever opens it somebody
+// whom others chose, and sign them in as that (CWE-352).
+func (s *Server) postProviderJoin(w http.ResponseWriter, r *http.Request) error {
+	if err := smallForm(w, r); err != nil {
+		return err
+	}
+	secret := r.PathValue("secret")
+	i, err := s.Auth.Invited(r.Context(), s.DB, secret)
 	if err != nil {
 		return err
 	}
@@ -78,7 +104,19 @@ func (s *Server) getProviderJoin(w http.ResponseWriter, r *http.Request) error {
 	if !s.Provider.For(org) {
 		return fault.Hidden("page")
 	}
-	return s.depart(w, r, r.PathValue("secret"), "")
+	now, err := s.Sessions.Actor(r.Context()) // whoever it is, they are somebody else afterwards
+	if err != nil {
+		return err
+	}
+	trip, err := s.begun(w, r, secret, "")
+	if err != nil {
+		return s.providerFailed(w, r, err)
+	}
+	pg := ProviderJoinPage{PublicPage: s.publicPage(r, "public.signin.title", ""), Party: org.Name, Person: i.Name, Email: i.Email, SignedIn: now.Name, Back: "/invitation/" + secret}
+	pg.Narrow, pg.NoFoot, pg.Exit, pg.Path = true, true, "", pg.Back
+	pg.Title = pg.P.T("public.join.title", "Party", org.Name)
+	pg.Roles, pg.Provider = roleNames(pg.P, i.Roles), ProviderLink{Name: s.Provider.Name, Href: trip.URL}
+	return s.render(w, r, http.StatusOK, providerJoinView(pg))
 }
 
 // getProviderBack: GET /sign-in/provider/back?state=…&code=…, where the

@@ -1,11 +1,13 @@
 package web_test
 
 import (
+	"html"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +93,10 @@ func TestJoiningThroughAProvider(t *testing.T) {
 	p.Go(h.URL + "/invitation/" + secret)
 	axetest.Check(t, p.Context, "")
 	p.Shot("provider-join")
-	p.Run(chromedp.Click(`a[href$="/provider"]`, chromedp.ByQuery), chromedp.WaitVisible(".rail", chromedp.ByQuery))
+	p.Run(chromedp.Click(`form[action$="/provider"] button`, chromedp.ByQuery), chromedp.WaitVisible(`[data-go-provider]`, chromedp.ByQuery))
+	axetest.Check(t, p.Context, "")
+	p.Shot("provider-join-asks")
+	p.Run(chromedp.Click(`[data-go-provider]`, chromedp.ByQuery), chromedp.WaitVisible(".rail", chromedp.ByQuery))
 	who, err := party.ByEmail(t.Context(), h.App.DB, "dewi@tangkal.example")
 	must(t, err)
 	ways, err := party.WaysIn(t.Context(), h.App.DB, who.ID)
@@ -106,6 +111,49 @@ func TestJoiningThroughAProvider(t *testing.T) {
 	if said := p.Complaints(); len(said) > 0 {
 		t.Errorf("the browser complains: %q", said)
 	}
+}
+
+// Nobody becomes whom others chose by opening a link: it takes a press on the
+// invitation's own page, which says who it makes them, in the browser that goes.
+func TestAnInvitationIsTakenUpByAPressAlone(t *testing.T) {
+	t.Parallel()
+	h, op := startProvided(t)
+	admin, d := h.As(t, "agency-admin"), at(t, h.Exchange, "analyst")
+	_, secret, err := h.App.Auth.Invite(t.Context(), admin.Actor, admin.Party, "Dewi L.", "dewi@tangkal.example", []party.Role{party.Analyst})
+	must(t, err)
+	address := h.URL + "/invitation/" + secret + "/provider"
+	if status, to := hop(t, d.Browser.Jar, address); status != http.StatusNotFound || to != "" {
+		t.Errorf("a link: %d to %s", status, to)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, nil)
+	must(t, err)
+	req.Header.Set("Origin", "https://elsewhere.example")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	resp, err := d.Browser.Do(req)
+	if status, body := h.page(t, "another site's form", resp, err); status != http.StatusForbidden || strings.Contains(body, op.URL) {
+		t.Errorf("another site's form: %d", status)
+	}
+	asks := d.post(t, "/invitation/"+secret+"/provider?lang=en", nil).want(t, http.StatusOK, "Dewi L.", "dewi@tangkal.example", "Go on to Akun Contoh", d.Name+" is signed in here now")
+	m := regexp.MustCompile(`href="(` + regexp.QuoteMeta(op.URL) + `/authorize[^"]*)"`).FindStringSubmatch(asks.body)
+	if m == nil {
+		t.Fatal("the page leads nowhere")
+	}
+	status, back := hop(t, d.Browser.Jar, html.UnescapeString(m[1]))
+	if status != http.StatusFound && status != http.StatusSeeOther {
+		t.Fatalf("at the provider: %d", status)
+	}
+	elsewhere, err := cookiejar.New(nil)
+	must(t, err)
+	if status, _ := hop(t, elsewhere, back); status != http.StatusForbidden {
+		t.Errorf("in another browser: %d", status)
+	}
+	if who, err := party.ByEmail(t.Context(), h.App.DB, "dewi@tangkal.example"); err == nil {
+		t.Fatalf("%s has joined", who.Name)
+	}
+	if status, _ := hop(t, d.Browser.Jar, back); status != http.StatusSeeOther {
+		t.Errorf("back in this browser: %d", status)
+	}
+	d.get(t, "/profile?lang=en").want(t, http.StatusOK, "Dewi L.", "through your organisation")
 }
 
 // What does not come from this browser's own trip opens nothing, leads nowhere

@@ -55,8 +55,9 @@ var unsent = map[string]string{
 	"POST /profile/sessions/{id}/end": "ends the session that the others need",
 	"POST /profile/sessions/end":      "as POST /profile/sessions/{id}/end",
 
-	"POST /profile/provider":     "a server with an identity provider has it: provider_own_test.go",
-	"POST /profile/provider/end": "as POST /profile/provider",
+	"POST /profile/provider":             "a server with an identity provider has it: provider_own_test.go",
+	"POST /profile/provider/end":         "as POST /profile/provider",
+	"POST /invitation/{secret}/provider": "as POST /profile/provider",
 
 	"POST /waiting/letters/{id}/reached": "needs a mail server that refuses: waiting_test.go",
 	"POST /recoveries/{id}/confirm":      "shows a secret once and ends what colleagues need: recovery_story_test.go",

@@ -55,7 +55,7 @@ func (s *Server) signInRoutes() []Route {
 		{"POST /sign-in/passkey", "", s.postSignInPasskey},
 		{"GET /sign-in/provider", "", s.getProvider},
 		{"GET /sign-in/provider/back", "", s.getProviderBack},
-		{"GET /invitation/{secret}/provider", "", s.getProviderJoin},
+		{"POST /invitation/{secret}/provider", "", s.postProviderJoin},
 		{"POST /sign-out", "", s.postSignOut},
 		{"POST /demo/sign-in", "", s.postDemoSignIn},
 		{"GET /invitation/{secret}", "", s.getInvitation},
