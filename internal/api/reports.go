@@ -33,7 +33,7 @@ type submitBody struct {
 
 type submitInput struct {
 	Stream
-	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of an agency, an authority or a helpline with a key" example:"AA…w.48213"`
+	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of a key whose person may read reports: one of an agency, an authority, law enforcement or a helpline" example:"AA…w.48213"`
 	Token string `header:"Idempotency-Key" maxLength:"200" doc:"A token of /reports/tokens: the same report sent again with it gets the same receipt"`
 }
 
