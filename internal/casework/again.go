@@ -18,7 +18,7 @@ const againEvery = 24 * time.Hour
 
 // openAgain opens a closed case by a weighty report, or lets it wait.
 func (r *Room) openAgain(ctx context.Context, tx *db.Tx, c Case, f report.Facts, why string, now time.Time) error {
-	if isKnown(f) {
+	if isKnown(f.Channel) {
 		return r.reopen(ctx, tx, party.Actor{}, c, why, now)
 	}
 	if now.Before(c.OpensAgain()) {

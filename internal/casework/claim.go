@@ -51,7 +51,7 @@ func claim(ctx context.Context, tx *db.Tx, c *Case, f report.Facts, now time.Tim
 	if f.Bulk || !c.Further() || !f.Soon && !life(f) {
 		return nil
 	}
-	room := isKnown(f)
+	room := isKnown(f.Channel)
 	if !room {
 		var err error
 		if room, err = roomAhead(ctx, tx, c.Party, c.Soon, now); err != nil {

@@ -68,7 +68,7 @@ type flows struct {
 
 // shared reports whether a report can be part of a burst: it comes from
 // somebody who is not known, and its marks are at hand.
-func shared(f report.Facts) bool { return f.Marks.Site != nil && !isKnown(f) && !f.Bulk }
+func shared(f report.Facts) bool { return f.Marks.Site != nil && !isKnown(f.Channel) && !f.Bulk }
 
 // flowMarks are the marks that are looked up for a report.
 func flowMarks(m report.Marks) []string {

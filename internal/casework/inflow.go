@@ -142,8 +142,8 @@ func (in inflow) do(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 // weighs reports whether a report takes a case out of its lane: it comes from
 // somebody who is known, or is no part of a burst itself.
 func (in inflow) weighs(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) (bool, error) {
-	if c.TurnAt.IsZero() || isKnown(f) {
-		return isKnown(f), nil
+	if c.TurnAt.IsZero() || isKnown(f.Channel) {
+		return isKnown(f.Channel), nil
 	}
 	if !shared(f) {
 		return false, nil

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
@@ -108,7 +109,7 @@ func (r *Room) drawIn(ctx context.Context, tx *db.Tx, l *Lane, ids []ID, now tim
 		if err != nil {
 			return err
 		}
-		if c.LaneID != "" || c.State != Open || c.known() {
+		if c.LaneID != "" || c.State != Open || slices.ContainsFunc(c.Channels, byKnown) {
 			continue
 		}
 		c.LaneID, c.TurnAt = l.ID, l.turn(c.OpenedAt)
@@ -121,15 +122,8 @@ func (r *Room) drawIn(ctx context.Context, tx *db.Tx, l *Lane, ids []ID, now tim
 	return nil
 }
 
-// known reports whether somebody who is known has reported the case.
-func (c Case) known() bool {
-	for _, ch := range c.Channels {
-		if isKnown(report.Facts{Channel: report.Channel(ch)}) {
-			return true
-		}
-	}
-	return false
-}
+// byKnown is isKnown for a channel as a case keeps it.
+func byKnown(ch string) bool { return isKnown(report.Channel(ch)) }
 
 // sitesFor is how long what is usual at a site is known after its last report.
 const sitesFor = 30 * 24 * time.Hour

@@ -39,10 +39,10 @@ func (s Slot) voices() int {
 	return s.fresh
 }
 
-// isKnown reports whether a report comes from a program or a partner, which are
-// known: a voice each time, but an organisation only once.
-func isKnown(f report.Facts) bool {
-	return f.Channel == report.Partner || f.Channel == report.Match || f.Channel == report.Watch
+// isKnown reports whether who reports by a channel is: a program or a partner, a
+// voice each time, but an organisation only once.
+func isKnown(ch report.Channel) bool {
+	return ch == report.Partner || ch == report.Match || ch == report.Watch
 }
 
 // heardFrom reports whether the organisation that reports has reported the case
@@ -59,7 +59,7 @@ func (r *Room) heardFrom(ctx context.Context, tx *db.Tx, id ID, f report.Facts) 
 
 // hearFirst is hear for the report that opens a case: one voice.
 func hearFirst(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.Time) error {
-	if isKnown(f) {
+	if isKnown(f.Channel) {
 		return nil
 	}
 	slot, wording := db.Micros(now.Truncate(SlotOf)), f.Wording
@@ -75,7 +75,7 @@ func hearFirst(ctx context.Context, tx *db.Tx, c Case, f report.Facts, now time.
 // hear counts a report among its slot, and adds to the case's voices what it
 // changes.
 func (r *Room) hear(ctx context.Context, tx *db.Tx, c *Case, f report.Facts, now time.Time) error {
-	if isKnown(f) {
+	if isKnown(f.Channel) {
 		again, err := r.heardFrom(ctx, tx, c.ID, f)
 		if err == nil && !again {
 			c.Voices++
