@@ -480,17 +480,25 @@ func (r *Room) closeIfDone(ctx context.Context, tx *db.Tx, by party.Actor, n *No
 	if n.Life != Open {
 		return nil
 	}
-	open, err := db.Value[int64](ctx, tx, `
-		SELECT count(*) FROM notice_items WHERE notice_id = $1 AND state <> 'verified' AND NOT (state = 'answered' AND $2 = 'referral')`,
-		n.ID, n.Kind)
-	if err != nil || open > 0 {
-		return err
+	for _, state := range stillOpen(n.Kind) {
+		open, err := db.Value[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM notice_items WHERE notice_id = $1 AND state = $2)`, n.ID, state)
+		if err != nil || open {
+			return err
+		}
 	}
 	all, err := items(ctx, tx, n.ID)
 	if err != nil {
 		return err
 	}
 	return r.finish(ctx, tx, by, n, outcome(all), now)
+}
+
+// stillOpen are the states of an item that a notice of this kind waits for.
+func stillOpen(kind notes.NoticeKind) []ItemState {
+	if kind == notes.Referral {
+		return []ItemState{Pending, Paused}
+	}
+	return []ItemState{Answered, Pending, Paused}
 }
 
 // actedOn are the answers by which the platform did something.

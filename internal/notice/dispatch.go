@@ -104,7 +104,7 @@ func (r *Room) announce(ctx context.Context, tx *db.Tx, e feed.Entry) error {
 // entry that was put into the feed by SQL tells a platform of nothing that the
 // dispatcher did not send (threat-model T12).
 func (r *Room) Concerned(ctx context.Context, tx *db.Tx, e feed.Entry) ([]string, error) {
-	n, err := get(ctx, tx, ID(e.ObjectID))
+	n, err := life(ctx, tx, ID(e.ObjectID))
 	if fault.Of(err) == fault.NotFound || fault.Is(err, "notice.damaged") {
 		return nil, nil
 	}
