@@ -14,6 +14,7 @@ package feed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -148,22 +149,35 @@ func CountOwn(ctx context.Context, r db.Reader, party string, seq, until int64, 
 	return int(c), err
 }
 
-// Before returns the last sequence number that was given before a time, 0 if
-// none was. It looks at some twenty entries: numbers have no gaps, and the
-// times at which they were given grow with them.
+// askew is how much earlier Before begins to look: twice the fourteen hours by
+// which a clock is wrong that was set to the time of another zone.
+const askew = 28 * time.Hour
+
+// Before returns the number before the first entry that got its place at a time
+// or later, the last number if none did. The times of places grow with them
+// unless a clock is set back or nodes' clocks differ: what then lies before and
+// behind is not left out, as long as no clock was wrong by more than half of
+// askew. It costs some twenty entries, and those of askew.
 func Before(ctx context.Context, r db.Reader, at time.Time) (int64, error) {
-	low := int64(0) // given before, or 0
-	high, err := Last(ctx, r)
-	for high++; err == nil && high-low > 1; { // high: not given before
+	last, err := Last(ctx, r)
+	low, high := int64(0), last+1 // numbers have no gaps
+	for err == nil && high-low > 1 {
 		middle := low + (high-low)/2
 		var given int64
-		if given, err = db.Value[int64](ctx, r, `SELECT sequenced_at FROM feed_entries WHERE seq = $1`, middle); given < db.Micros(at) {
+		if given, err = db.Value[int64](ctx, r, `SELECT sequenced_at FROM feed_entries WHERE seq = $1`, middle); given < db.Micros(at.Add(-askew)) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	return low, err
+	if err != nil {
+		return 0, err
+	}
+	first, err := db.Value[int64](ctx, r, `SELECT seq FROM feed_entries WHERE seq > $1 AND sequenced_at >= $2 ORDER BY seq LIMIT 1`, low, db.Micros(at))
+	if errors.Is(err, db.ErrAbsent) {
+		return last, nil
+	}
+	return first - 1, err
 }
 
 // Of returns what happened to one object, oldest first, at most n entries.

@@ -299,3 +299,55 @@ func TestASubscriptionReadsAheadAndKeepsItsPlace(t *testing.T) {
 		}
 	})
 }
+
+// What got its place at a time or later is found from the first of it on, also
+// when clocks were set back meanwhile, or those of two nodes differ.
+func TestWhatGotItsPlaceSinceATimeIsFoundFromItsFirst(t *testing.T) {
+	begun := time.Date(2026, 11, 19, 7, 0, 0, 0, time.UTC)
+	const n = 60
+	for name, shown := range map[string]func(i int) time.Duration{
+		"in order":          func(int) time.Duration { return 0 },
+		"set back at last":  func(i int) time.Duration { return -time.Duration(i/40) * 14 * time.Hour },
+		"set back and on":   func(i int) time.Duration { return -time.Duration(i/20%2) * 14 * time.Hour },
+		"ahead, then right": func(i int) time.Duration { return time.Duration(1-min(i/20, 1)) * 14 * time.Hour },
+		"two nodes":         func(i int) time.Duration { return time.Duration(i%2) * 3 * time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				f := start(d)
+				if at, err := feed.Before(t.Context(), d, begun); err != nil || at != 0 {
+					t.Errorf("in an empty feed: %d, %v", at, err)
+				}
+				for i := range n {
+					record(t, d, f, feed.Event{Kind: "a.done", Object: "test", ObjectID: fmt.Sprint(i)})
+				}
+				drain(t, f)
+				var given []time.Time // as the clocks had it
+				for i := range n {
+					given = append(given, begun.Add(time.Duration(i)*time.Hour+shown(i)))
+				}
+				if err := d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+					for i, at := range given {
+						if _, err := tx.Exec(ctx, `UPDATE feed_entries SET sequenced_at = $2 WHERE seq = $1`, i+1, db.Micros(at)); err != nil {
+							return err
+						}
+					}
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				for _, at := range append([]time.Time{begun.AddDate(-1, 0, 0), begun.AddDate(1, 0, 0)}, given...) {
+					for _, at := range []time.Time{at, at.Add(time.Second), at.Add(-time.Second)} {
+						want := int64(n)
+						if i := slices.IndexFunc(given, func(t time.Time) bool { return !t.Before(at) }); i >= 0 {
+							want = int64(i)
+						}
+						if got, err := feed.Before(t.Context(), d, at); err != nil || got != want {
+							t.Errorf("before %s: %d, %v, want %d", at, got, err, want)
+						}
+					}
+				}
+			})
+		})
+	}
+}

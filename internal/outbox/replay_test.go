@@ -93,6 +93,46 @@ func TestWhatIsAskedForAgainComesUnderItsIds(t *testing.T) {
 	})
 }
 
+// Everything since a time comes again, that time in the middle of what came, and
+// what came after the clock was set back with it.
+func TestWhatIsAskedForSinceATimeComesThoughTheClockWasSetBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		x := start(t, d)
+		r := newReceiver(t)
+		e, _ := x.endpoint(t, r.URL, "notice.*")
+		x.run(t)
+		since := x.clock.Now().Add(4 * time.Hour)
+		sent := func(n int) {
+			for range n {
+				x.clock.Advance(time.Hour)
+				x.record(t, "notice.sent", x.admin.Party)
+			}
+		}
+		again := func(want int) {
+			before := r.ids()
+			if _, err := x.box.ReplaySince(t.Context(), x.admin, e.ID, since); err != nil {
+				t.Fatal(err)
+			}
+			x.wantReplayed(t, e.ID, want)
+			if got := len(r.ids()) - len(before); got != want {
+				t.Errorf("came again %d, want %d", got, want)
+			}
+		}
+		sent(6)
+		wantAccepted(t, x, e.ID, 6)
+		first := r.ids()
+		again(3) // from the fourth hour on
+		if got := r.ids()[6:]; strings.Join(got, " ") != strings.Join(first[3:], " ") {
+			t.Errorf("came again %q, want the last three of %q", got, first)
+		}
+		x.clock.Advance(-12 * time.Hour)
+		sent(5)
+		wantAccepted(t, x, e.ID, 11)
+		x.clock.Advance(24 * time.Hour)
+		again(8)
+	})
+}
+
 // news counts what the rooms hear of acceptances.
 func (x *exchange) news(t *testing.T) int64 {
 	t.Helper()
