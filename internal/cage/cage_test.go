@@ -57,6 +57,10 @@ var evil = map[string]func([]byte) (picture.Picture, error){
 			}
 		}
 	},
+	"decode": func(in []byte) (picture.Picture, error) {
+		_, _, err := image.Decode(bytes.NewReader(in))
+		return picture.Picture{Type: picture.PNG, Width: 1, Height: 1, Frames: 1, Data: tiny()}, err
+	},
 	"lie": func([]byte) (picture.Picture, error) {
 		return picture.Picture{Type: "text/html", Width: 1, Height: 1, Frames: 1, Data: []byte("<script>")}, nil
 	},

@@ -4,6 +4,7 @@ package cage_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/cage"
 	"github.com/tangkal/tangkal/internal/cage/picturetest"
 	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/scaletest"
 )
 
 // A hundred workers are killed while they work: each job fails by itself, and
@@ -53,6 +55,48 @@ func (f *fatal) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// The drill of threat T06: each of the bomb set is refused by a worker that
+// waits, or a small picture is left of it, within a tenth of a second.
+func TestDrillBombs(t *testing.T) {
+	x := open(t, cage.Config{Worker: cage.Self(), Workers: 1})
+	set := picturetest.Bombs()
+	var took []time.Duration
+	for range scaletest.Of(10) {
+		found, each := bombed(t, x, set)
+		for _, f := range found {
+			t.Error(f)
+		}
+		took = append(took, each...)
+	}
+	scaletest.Within(t, "a bomb is refused", 100*time.Millisecond, took...)
+}
+
+// The drill sees a worker that opens what it is given, however much that asks
+// for.
+func TestDrillBombsFindsAWorkerThatOpensThem(t *testing.T) {
+	const one = "a PNG of 100,000 chunks"
+	x := open(t, cage.Config{Worker: worker("decode"), Workers: 1})
+	if found, _ := bombed(t, x, map[string]picturetest.Bomb{one: picturetest.Bombs()[one]}); len(found) == 0 {
+		t.Error("a worker opens a bomb, and the drill finds nothing")
+	}
+}
+
+// bombed has each bomb opened by a worker that waits, and returns what should
+// not have come of it, and how long each took.
+func bombed(t *testing.T, x *cage.Cage, set map[string]picturetest.Bomb) (found []string, took []time.Duration) {
+	t.Helper()
+	for name, b := range set {
+		x.Warm(t.Context())
+		begun := time.Now()
+		p, err := strip(x, t.Context(), b.File)
+		took = append(took, time.Since(begun))
+		if b.Want != "" && !fault.Is(err, string(b.Want)) || b.Want == "" && (err != nil || len(p.Data) > 1000) {
+			found = append(found, fmt.Sprintf("%s (%d bytes): %v, want %q", name, len(b.File), err, b.Want))
+		}
+	}
+	return found, took
 }
 
 // BenchmarkBomb: a PNG that says it has 16,384 x 16,384 pixels, a gigabyte in
