@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/outbox"
 	"github.com/tangkal/tangkal/internal/porttest"
 	"github.com/tangkal/tangkal/internal/scaletest"
 )
@@ -27,32 +29,18 @@ import (
 func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		x := startAt(t, d, clock.System{})
-		arrived := make(chan string, 1)
-		healthy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body) //nolint:errcheck // of no further use
-			arrived <- r.Header.Get("webhook-id")
-		}))
-		t.Cleanup(healthy.Close)
-		x.endpoint(t, healthy.URL)
+		healthy, arrived := listening(t)
+		x.endpoint(t, healthy)
 		x.run(t)
 		x.order(t)
 		n := max(scaletest.Of(1000), 50)
 		alone := x.delays(t, n, arrived)
-		hung, opened, ended := hanging(t)
-		for _, s := range []string{hung, refusing(t), failing(t)} {
+		hung := hanging(t)
+		for _, s := range []string{hung.url, refusing(t), failing(t)} {
 			x.endpoint(t, s)
 		}
-		x.delays(t, 1, arrived)
-		select {
-		case <-opened:
-		case <-time.After(patience):
-			t.Fatal("nothing is sent to the hanging one")
-		}
-		x.delays(t, 1, arrived)
-		select {
-		case <-ended:
+		if x.waits(t, hung, arrived) {
 			t.Error("the healthy one waited for an attempt at another")
-		default:
 		}
 		beside := x.delays(t, n, arrived)
 		at := func(all []time.Duration, p float64) time.Duration {
@@ -66,6 +54,48 @@ func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 		wantCount(t, x, 3, `SELECT count(*) FROM endpoints WHERE last_ok_at IS NULL AND $1 = ''`, "")
 		wantCount(t, x, 3*(n+2), `SELECT count(*) FROM deliveries WHERE state = 'waiting' AND $1 = ''`, "")
 	})
+}
+
+// The drill sees it when one sender serves all, one after the other.
+func TestDrillSickEndpointsFindsOneSenderForAll(t *testing.T) {
+	x := startAt(t, dbtest.SQLite(t), clock.System{})
+	hung := hanging(t)
+	var one sync.Mutex
+	send := x.box.Send
+	x.box.Send = func(ctx context.Context, m outbox.Message) outbox.Result {
+		one.Lock()
+		defer one.Unlock()
+		if m.URL != hung.url {
+			return send(ctx, m)
+		}
+		ctx, cancel := context.WithTimeout(ctx, time.Second) // the product's attempt lasts longer, and ends alike
+		defer cancel()
+		r := send(ctx, m)
+		hung.left(t)
+		return r
+	}
+	healthy, arrived := listening(t)
+	x.endpoint(t, healthy)
+	x.endpoint(t, hung.url)
+	x.run(t)
+	x.order(t)
+	if !x.waits(t, hung, arrived) {
+		t.Error("one sender serves all, and the drill does not see that the healthy one waits for the hanging one")
+	}
+}
+
+// waits reports whether an event that comes while an attempt at the hanging one
+// goes on arrives at the healthy one only once it is over.
+func (x *exchange) waits(t *testing.T, hung *hungOne, arrived <-chan string) bool {
+	t.Helper()
+	x.delays(t, 1, arrived)
+	select {
+	case <-hung.opened:
+	case <-time.After(patience):
+		t.Fatal("nothing is sent to the hanging one")
+	}
+	x.delays(t, 1, arrived)
+	return len(hung.ended) > 0
 }
 
 // delays has n events come, each after the one before has arrived, and returns
@@ -106,31 +136,59 @@ func (x *exchange) order(t *testing.T) {
 	})
 }
 
-// hanging accepts connections and never answers. It says when an attempt has
-// begun and when the sender has ended one.
-func hanging(t *testing.T) (url string, opened, ended <-chan struct{}) {
+// listening answers, and tells the id of each message.
+func listening(t *testing.T) (url string, arrived <-chan string) {
+	t.Helper()
+	ids := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // of no further use
+		ids <- r.Header.Get("webhook-id")
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, ids
+}
+
+// A hungOne accepts connections and never answers. It says when an attempt
+// has begun and when the sender has ended one.
+type hungOne struct {
+	url           string
+	opened, ended chan struct{}
+}
+
+// hanging starts a hungOne.
+func hanging(t *testing.T) *hungOne {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the test
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	begin, end := make(chan struct{}, 1000), make(chan struct{}, 1000)
+	h := &hungOne{"http://" + l.Addr().String(), make(chan struct{}, 1000), make(chan struct{}, 1000)}
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			begin <- struct{}{}
+			h.opened <- struct{}{}
 			go func() {
 				defer c.Close()
 				io.Copy(io.Discard, c) //nolint:errcheck // until the sender leaves
-				end <- struct{}{}
+				h.ended <- struct{}{}
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String(), begin, end
+	return h
+}
+
+// left waits until the receiver has seen a sender leave.
+func (h *hungOne) left(t *testing.T) {
+	select {
+	case <-h.ended:
+		h.ended <- struct{}{}
+	case <-time.After(patience):
+		t.Error("an attempt does not end")
+	}
 }
 
 // refusing is where nobody listens.
