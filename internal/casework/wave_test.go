@@ -308,6 +308,9 @@ func TestDrillClaimsApart(t *testing.T) {
 		off := b.median(t, b.without(func(c casework.Case) casework.Facts {
 			return casework.Facts{Soon: c.Soon, Life: c.Queue == "life", Voices: 1}
 		}))
+		if off <= before+k.most {
+			t.Errorf("claiming %s, where each claim counts the median is at %.1f, and nothing would be seen of the bound", k.what, off)
+		}
 		t.Logf("%d false reports of a link each that claim %s, and %d true ones: median place %.1f without the claims, %.1f with them, %.1f if each claim counted",
 			n, k.what, trueReports, before, after, off)
 	}
