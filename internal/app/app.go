@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -444,7 +445,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		return a.work(ctx)
 	})
 	server := &http.Server{
-		Handler: patient.keep(handler), ReadHeaderTimeout: headerFor, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: a.Config.pace().keep(handler), ReadHeaderTimeout: cmp.Or(a.Config.SlowFor, headerFor), IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug), // callers' broken handshakes; panics are logged by logbook
 		// A request in flight may finish after ctx has ended; event streams
 		// never finish by themselves and are told.

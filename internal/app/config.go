@@ -86,6 +86,8 @@ type Config struct {
 
 	DrainFor time.Duration `kong:"-" yaml:"-"` // how long requests in flight may take to finish at a stop; 0: a quarter of a minute
 
+	SlowFor time.Duration `kong:"-" yaml:"-"` // how long the header of a request may take, and its body may stop: tests; 0: headerFor and the pace of patient
+
 	Demo          bool           `kong:"-" yaml:"-"` // one-click sign-ins and invented platforms
 	AllowPrefixes []netip.Prefix `kong:"-" yaml:"-"` // inside addresses that captures and webhooks may reach: demo and tests
 	AllowPorts    []uint16       `kong:"-" yaml:"-"` // and ports

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,9 +44,9 @@ func (o order) smallDisk() error {
 	return os.Chmod(filepath.Join(o.App.Data, "instance.key"), 0o600)
 }
 
-// onSmallDisk starts a server on a disk of size bytes, and returns the disk's
+// onSmallDisk starts a server on a disk of o.Disk bytes, and returns the disk's
 // directory as this process sees it.
-func onSmallDisk(t *testing.T, size int64, spareFiles, spareAll string) (*exchangetest.Exchange, string) {
+func onSmallDisk(t *testing.T, o order, spareFiles, spareAll string) (*exchangetest.Exchange, string) {
 	t.Helper()
 	x := exchangetest.Prepare(t, "sqlite:"+t.TempDir()+"/tangkal.db")
 	from := strings.TrimPrefix(x.Config.DB, "sqlite:")
@@ -54,7 +55,8 @@ func onSmallDisk(t *testing.T, size int64, spareFiles, spareAll string) (*exchan
 		t.Fatal(err)
 	}
 	x.Config.DB, x.Config.SpareFiles, x.Config.SpareAll = "sqlite:"+to, spareFiles, spareAll
-	raw, err := json.Marshal(order{App: x.Config, Disk: size})
+	o.App = x.Config
+	raw, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,20 +98,18 @@ func onSmallDisk(t *testing.T, size int64, spareFiles, spareAll string) (*exchan
 			t.Logf("the server wrote:\n%s", raw[:min(len(raw), 6000)])
 		}
 	})
-	for begun := time.Now(); ; {
-		if res, err := http.Get(x.URL + "/livez"); err == nil {
-			res.Body.Close()
-			break
-		}
+	within(t, readyWithin, "the server to answer", func() bool {
 		select {
 		case <-done:
 			t.Fatal("the server did not start")
 		default:
 		}
-		if time.Since(begun) > readyWithin {
-			t.Fatal("the server does not answer")
+		res, err := http.Get(x.URL + "/livez")
+		if err == nil {
+			res.Body.Close()
 		}
-	}
+		return err == nil
+	})
 	return x, fmt.Sprintf("/proc/%d/root%s", cmd.Process.Pid, x.Config.Data)
 }
 
@@ -146,85 +146,200 @@ func fillDisk(t *testing.T, disk string, but int64) (empty func()) {
 // again, and the same process goes on when there is space.
 func TestDrillDiskFull(t *testing.T) {
 	t.Parallel()
-	x, disk := onSmallDisk(t, 48<<20, "1B", "1B") // no marks: the disk itself says no
-	nobody := clientOf(t, x, "")
-	type acked struct{ Receipt, Ref string }
-	var kept []acked
-	refused, n := 0, 0
-	report := func() bool {
-		t.Helper()
-		n++
-		body := upload{"report", map[string]any{
-			"locations": []string{fmt.Sprintf("https://ruangsuara.example/v/%d", 800_000+n)}, "category": "unsure", "description": strings.Repeat("Invented. ", 100),
-		}, []string{strings.Repeat("invented evidence ", 1+(n%5)*4000)}}
-		r, err := nobody.ask(t.Context(), "POST", "/reports", body)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case r.status == http.StatusCreated:
-			var a acked
-			if err := json.Unmarshal(r.body, &a); err != nil {
-				t.Fatal(err)
-			}
-			kept = append(kept, a)
-			return true
-		case r.status != http.StatusServiceUnavailable:
-			t.Errorf("on a full disk: %d %s", r.status, r.body)
-		}
-		refused++
-		return false
-	}
+	f := diskOf(t, order{Disk: 48 << 20})
 	rounds := max(scaletest.Of(50), 3)
 	for i := range rounds {
-		for range 5 {
-			if !report() {
-				t.Fatalf("round %d: a report is refused though there is space", i)
-			}
-		}
-		empty := fillDisk(t, disk, int64(i%7)*100_000) // it ends at another place each time
-		for until := refused + 3; refused < until; {
-			report()
-		}
-		empty()
-		for begun := time.Now(); !report(); {
-			if time.Since(begun) > 2*patience {
-				t.Fatalf("round %d: reports are refused though there is space again", i)
-			}
-		}
+		f.round(t, i)
 	}
-	for _, a := range kept {
-		got := say(t, "GET", x.URL+"/api/v1/receipts", "", "Receipt", a.Receipt)
-		if got.status != http.StatusOK || !strings.Contains(got.body, a.Ref) {
-			t.Errorf("lost: %s was acknowledged, and its receipt gets %d %s", a.Ref, got.status, got.body)
-		}
+	f.lost(t)
+	for _, what := range f.found {
+		t.Error(what)
 	}
-	t.Logf("the disk was full %d times: %d reports acknowledged, 0 lost, %d refused", rounds, len(kept), refused)
+	t.Logf("the disk was full %d times: %d reports acknowledged, %d refused", rounds, len(f.kept), f.refused)
 }
 
-// With the marks that an operator sets, what must go on still fits on a disk
-// that takes no reports: the space of the hard mark is kept for it.
+// The drill sees it when a server acknowledges what it has no place for.
+func TestDrillDiskFullFindsAcknowledgedWithoutAPlace(t *testing.T) {
+	t.Parallel()
+	f := diskOf(t, order{Disk: 48 << 20, Lying: true})
+	f.round(t, 0)
+	f.lost(t)
+	for _, want := range []string{"full disk takes", "lost: "} {
+		if !slices.ContainsFunc(f.found, func(f string) bool { return strings.HasPrefix(f, want) }) {
+			t.Errorf("a server acknowledged what it could not write, and the drill finds no %q: %q", want, f.found)
+		}
+	}
+}
+
+// A fullDisk is a server on a disk that fills up, and what it said to reports.
+type fullDisk struct {
+	x          *exchangetest.Exchange
+	disk       string
+	nobody     *client
+	kept       []receiptOf
+	n, refused int
+	found      []string // that should not be
+}
+
+// A receiptOf is what whoever reported was given.
+type receiptOf struct{ Receipt, Ref string }
+
+// diskOf starts a server without marks: the disk itself says no.
+func diskOf(t *testing.T, o order) *fullDisk {
+	t.Helper()
+	f := &fullDisk{}
+	f.x, f.disk = onSmallDisk(t, o, "1B", "1B")
+	f.nobody = clientOf(t, f.x, "")
+	return f
+}
+
+func (f *fullDisk) add(format string, args ...any) {
+	f.found = append(f.found, fmt.Sprintf(format, args...))
+}
+
+// report files a report with evidence of one of several sizes, and tells whether
+// it was acknowledged.
+func (f *fullDisk) report(t *testing.T) bool {
+	t.Helper()
+	f.n++
+	body := upload{"report", map[string]any{
+		"locations": []string{fmt.Sprintf("https://ruangsuara.example/v/%d", 800_000+f.n)}, "category": "unsure", "description": strings.Repeat("Invented. ", 100),
+	}, []string{strings.Repeat("invented evidence ", 1+(f.n%5)*4000)}}
+	r, err := f.nobody.ask(t.Context(), "POST", "/reports", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.status == http.StatusCreated {
+		var a receiptOf
+		if err := json.Unmarshal(r.body, &a); err != nil {
+			t.Fatal(err)
+		}
+		f.kept = append(f.kept, a)
+		return true
+	}
+	if r.status != http.StatusServiceUnavailable {
+		f.add("on a full disk: %d %s", r.status, r.body)
+	}
+	f.refused++
+	return false
+}
+
+// round fills the disk, has reports refused, and empties it again.
+func (f *fullDisk) round(t *testing.T, i int) {
+	t.Helper()
+	for range 5 {
+		if !f.report(t) {
+			t.Fatalf("round %d: a report is refused though there is space", i)
+		}
+	}
+	empty := fillDisk(t, f.disk, int64(i%7)*100_000) // it ends at another place each time
+	const most = 100                                 // of 140 kB in the middle, where there is no place for ten
+	until := f.refused + 3
+	for tries := 0; f.refused < until && tries < most; tries++ {
+		f.report(t)
+	}
+	if f.refused < until {
+		f.add("full disk takes %d reports", most)
+	}
+	empty()
+	for begun := time.Now(); !f.report(t); {
+		if time.Since(begun) > 2*patience {
+			t.Fatalf("round %d: reports are refused though there is space again", i)
+		}
+	}
+}
+
+// lost asks for everything that was acknowledged.
+func (f *fullDisk) lost(t *testing.T) {
+	t.Helper()
+	for _, a := range f.kept {
+		got := say(t, "GET", f.x.URL+"/api/v1/receipts", "", "Receipt", a.Receipt)
+		if got.status != http.StatusOK || !strings.Contains(got.body, a.Ref) {
+			f.add("lost: %s was acknowledged, and its receipt gets %d %s", a.Ref, got.status, got.body)
+		}
+	}
+}
+
+// With the marks that an operator sets, what must go on is still written on a
+// disk that takes no reports: the space of the hard mark is kept for it.
 func TestDrillDiskFullKeepsSpaceForAnswers(t *testing.T) {
 	t.Parallel()
-	x, disk := onSmallDisk(t, 64<<20, "32MiB", "16MiB")
-	nobody, platform := clientOf(t, x, ""), clientOf(t, x, "platform")
-	_, body := aReport("https://ruangsuara.example/v/1")
-	fillDisk(t, disk, 12<<20)
-	await(t, 200*time.Millisecond) // a look at the disk holds for a moment
-	for range 20 {
-		if r, err := nobody.ask(t.Context(), "POST", "/reports", json.RawMessage(body)); err != nil || r.status != http.StatusServiceUnavailable || !strings.Contains(string(r.body), "admit.disk") {
-			t.Errorf("a report beyond the hard mark: %d %s, %v", r.status, r.body, err)
-		}
-		if r, err := platform.ask(t.Context(), "POST", "/notices/absent/receive", map[string]any{}); err != nil || r.status != http.StatusNotFound {
-			t.Errorf("an answer beyond the hard mark: %d %s, %v", r.status, r.body, err)
-		}
+	x, found := crowded(t, "32MiB", "16MiB")
+	for _, f := range found {
+		t.Error(f)
 	}
-	for begun := time.Now(); ; { // an answer of readyz holds for a second
+	eventually(t, "readyz to say that the disk is full", func() bool { // its answer holds for a second
 		got := say(t, "GET", x.URL+"/readyz", "")
-		if got.status == http.StatusServiceUnavailable && strings.Contains(got.body, "is full") {
-			return
+		return got.status == http.StatusServiceUnavailable && strings.Contains(got.body, "is full")
+	})
+}
+
+// The drill sees it when nothing is kept: reports take it all.
+func TestDrillDiskFullFindsNoSpaceKept(t *testing.T) {
+	t.Parallel()
+	if _, found := crowded(t, "1B", "1B"); !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, "reports leave ") }) {
+		t.Errorf("no space is kept, and the drill finds only %q", found)
+	}
+}
+
+// crowded starts a server with two orders out, on a disk of which 12 MiB are
+// free, and has reports come until they are refused. Then one order is received
+// and answered and the other withdrawn. It returns what should not have come of
+// that.
+func crowded(t *testing.T, spareFiles, spareAll string) (x *exchangetest.Exchange, found []string) {
+	t.Helper()
+	x, disk := onSmallDisk(t, order{Disk: 64 << 20}, spareFiles, spareAll)
+	answered, withdrawn := inIndonesia(t, x).told(t, 1), inIndonesia(t, x).told(t, 2)
+	answered.sent(t)
+	withdrawn.sent(t)
+	const free, kept = 12 << 20, 4 << 20
+	fillDisk(t, disk, free)
+	nobody := clientOf(t, x, "")
+	refused := 0
+	for n := 0; n < 500 && refused < 3; n++ {
+		_, body := aReport(fmt.Sprintf("https://ruangsuara.example/v/%d", 810_000+n))
+		send := any(json.RawMessage(body))
+		if n > 100 { // a look at the disk holds for a moment; nobody looked
+			send = upload{"report", json.RawMessage(body), []string{strings.Repeat("invented evidence ", 50_000)}}
 		}
-		if time.Since(begun) > patience {
-			t.Fatalf("readyz says %d %s", got.status, got.body)
+		r, err := nobody.ask(t.Context(), "POST", "/reports", send)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r.status {
+		case http.StatusCreated:
+		case http.StatusServiceUnavailable:
+			refused++
+		default:
+			found = append(found, fmt.Sprintf("a report on a full disk: %d %s", r.status, r.body))
 		}
 	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(disk, &s); err != nil {
+		t.Fatal(err)
+	}
+	if left := int64(s.Bavail) * s.Bsize; left < kept {
+		found = append(found, fmt.Sprintf("reports leave %d bytes of %d", left, free))
+	}
+	row := map[string]any{"n": 1, "answer": "removed", "at": time.Now().UTC().Format(time.RFC3339), "basis": "this-order"}
+	for _, act := range []struct {
+		by   *client
+		path string
+		body any
+	}{
+		{answered.platform, answered.id + "/receive", map[string]any{}},
+		{answered.platform, answered.id + "/answers", map[string]any{"rows": []any{row}}},
+		{withdrawn.officer, withdrawn.id + "/withdraw", map[string]any{"why": "Sent to the wrong address."}},
+	} {
+		if r, err := act.by.ask(t.Context(), "POST", "/notices/"+act.path, act.body); err != nil || r.status >= 300 {
+			found = append(found, fmt.Sprintf("%s beyond the hard mark: %d %s, %v", r.what, r.status, r.body, err))
+		}
+	}
+	if v := answered.view(t, answered.officer); v.ReceivedAt == nil || v.Items[0].State != "answered" {
+		found = append(found, fmt.Sprintf("the answer beyond the hard mark is not there: %+v", v))
+	}
+	if v := withdrawn.view(t, withdrawn.platform); v.Life != "withdrawn" {
+		found = append(found, fmt.Sprintf("an order withdrawn beyond the hard mark is %s", v.Life))
+	}
+	return x, found
 }

@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -42,6 +44,8 @@ func TestDrillDrain(t *testing.T) {
 			var took []time.Duration
 			d.under(t, func() {
 				for i := range n {
+					d.awaitReady(t)
+					d.acks.await(t, d.acks.count()+20)
 					took = append(took, d.drain(t, i))
 					d.kills++ // a stop breaks one message off, too, which goes out again under the same id
 					d.start(t)
@@ -58,12 +62,29 @@ func TestDrillDrain(t *testing.T) {
 	}
 }
 
-// drain tells the server to stop while requests are half sent and a page
-// listens, and returns after how long it was gone.
+// The drill sees it when a server waits for nobody as it stops.
+func TestDrillDrainFindsRequestsCutOff(t *testing.T) {
+	t.Parallel()
+	d := newDrill(t, sqliteURL(t), false, func(o *order) { o.App.DrainFor = time.Nanosecond })
+	d.start(t)
+	d.awaitReady(t)
+	d.drain(t, 0)
+	cut := 0
+	for _, f := range d.strange.list() {
+		if strings.HasPrefix(f, "a report that was begun before the stop") {
+			cut++
+		}
+	}
+	if cut != halvesAtStop {
+		t.Errorf("%d requests were cut off, and the drill finds %q", halvesAtStop, d.strange.list())
+	}
+}
+
+// drain tells a server that is ready to stop while requests are half sent and a
+// page listens, and returns after how long it was gone. Whoever is not served to
+// the end is noted as strange.
 func (d *drill) drain(t *testing.T, round int) time.Duration {
 	t.Helper()
-	d.awaitReady(t)
-	d.acks.await(t, d.acks.count()+20)
 	stream := d.listen(t)
 	halves := make([]*half, halvesAtStop)
 	for i := range halves {
@@ -83,17 +104,21 @@ func (d *drill) drain(t *testing.T, round int) time.Duration {
 	var finished sync.WaitGroup
 	for _, h := range halves {
 		finished.Go(func() {
-			receipt, ref := h.finish(t)
+			receipt, ref, err := h.finish()
+			if err != nil {
+				d.strange.add("a report that was begun before the stop: %v", err)
+				return
+			}
 			d.acks.add("reported", receipt, ref)
 		})
 	}
 	finished.Wait()
 	if said, err := io.ReadAll(stream); err != nil {
-		t.Errorf("a page that listened was cut off: %v after %q", err, said)
+		d.strange.add("a page that listened was cut off: %v after %q", err, said)
 	}
 	d.gone(t)
 	if log := d.child.said(t); strings.Contains(log, "cut off") {
-		t.Errorf("the server cut somebody off:\n%s", log)
+		d.strange.add("the server cut somebody off: %s", log)
 	}
 	return time.Since(begun)
 }
@@ -173,23 +198,21 @@ func (d *drill) half(t *testing.T, n int) *half {
 }
 
 // finish sends the rest and returns receipt and reference.
-func (h *half) finish(t *testing.T) (receipt, ref string) {
-	t.Helper()
+func (h *half) finish() (receipt, ref string, err error) {
 	defer h.conn.Close()
+	if _, err := io.WriteString(h.conn, h.rest); err != nil {
+		return "", "", err
+	}
+	res, err := http.ReadResponse(h.in, nil)
+	if err != nil {
+		return "", "", err
+	}
+	defer res.Body.Close()
 	var got struct{ Receipt, Ref string }
-	_, err := io.WriteString(h.conn, h.rest)
-	var res *http.Response
-	if err == nil {
-		res, err = http.ReadResponse(h.in, nil)
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || res.StatusCode != http.StatusCreated || got.Receipt == "" {
+		return "", "", fmt.Errorf("%s, %+v: %w", res.Status, got, cmp.Or(err, errors.New("no receipt")))
 	}
-	if err == nil {
-		defer res.Body.Close()
-		err = json.NewDecoder(res.Body).Decode(&got)
-	}
-	if err != nil || res.StatusCode != http.StatusCreated || got.Receipt == "" {
-		t.Errorf("a report that was begun before the stop: %+v %v", res, err)
-	}
-	return got.Receipt, got.Ref
+	return got.Receipt, got.Ref, nil
 }
 
 // A request that never ends does not hold the stop up for ever, and the log says

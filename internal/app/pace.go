@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"time"
@@ -17,6 +18,13 @@ type pace struct {
 
 // patient is the pace of a bad mobile connection.
 var patient = pace{grace: 30 * time.Second, rate: 2 << 10, write: 30 * time.Second}
+
+// pace is how slow a client may be here.
+func (c Config) pace() pace {
+	p := patient
+	p.grace = cmp.Or(c.SlowFor, p.grace)
+	return p
+}
 
 // keep holds every request to the pace. Event streams live on: each of their
 // writes has its own time, and they read nothing.

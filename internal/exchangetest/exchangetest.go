@@ -127,10 +127,14 @@ func StartWith(t testing.TB, change func(*app.Config)) *Exchange {
 }
 
 // Serve starts a server over prepared data, or again once it was stopped, and
-// returns what stops it.
-func (x *Exchange) Serve(t testing.TB) (stop func()) {
+// returns what stops it. Each of change is done to what was opened, before it
+// serves.
+func (x *Exchange) Serve(t testing.TB, change ...func(*app.App)) (stop func()) {
 	t.Helper()
 	x.Open(t)
+	for _, f := range change {
+		f(x.App)
+	}
 	l, err := net.Listen("tcp", x.Config.Listen)
 	if err != nil {
 		t.Fatal(err)
