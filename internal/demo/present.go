@@ -48,6 +48,9 @@ func (w *world) present(share int) []*story {
 	many("held", 2, 25*m, 25*m, (*story).held)
 	many("offered to the authority", 2, 30*m, 50*m, func(s *story) { s.aurelia().told().then(h, s.handOver) })
 	many("proposed", 6, 4*m, 50*m, (*story).proposed)
+	for i := range 3 { // two or more make a batch
+		out = append(out, w.ago("proposed, alike", i, time.Duration(6+9*i)*m, (*story).alike))
+	}
 	many("proposed by the partner", 2, 10*m, 40*m, func(s *story) { s.meridia().proposedReferral() })
 	many("sent back to its analyst", 2, 15*m, 15*m, (*story).backAtDesk)
 	many("approved", 4, 6*m, 50*m, (*story).approved)
@@ -145,6 +148,13 @@ func (s *story) calm() *story {
 
 func (s *story) proposed() {
 	s.registered().told().then(s.between(40*time.Minute, 2*time.Hour), s.propose(notes.RemovalOrder, s.deadline(), notice.DraftInput{}))
+}
+
+// alike is a proposal that one signature may approve with others like it.
+func (s *story) alike() {
+	s.theme, s.analyst, s.second = themes[1], s.cast.people["ratna"], s.cast.people["dimas"]
+	s.settle(place{"ruangsuara", []string{"https://ruangsuara.example/v/%s"}})
+	s.told().then(s.between(40*time.Minute, 2*time.Hour), s.propose(notes.RemovalOrder, 1440, notice.DraftInput{}))
 }
 
 func (s *story) proposedReferral() {

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,13 +22,11 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/tangkal/tangkal/internal/app"
-	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/auth"
+	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/demo"
 	"github.com/tangkal/tangkal/internal/exchangetest"
-	"github.com/tangkal/tangkal/internal/flagger"
-	"github.com/tangkal/tangkal/internal/i18n"
-	"github.com/tangkal/tangkal/internal/notice"
-	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/web"
 	"github.com/tangkal/tangkal/internal/web/axetest"
 	"github.com/tangkal/tangkal/internal/web/browsertest"
 )
@@ -91,120 +88,6 @@ func perform(t *testing.T, share int) *show {
 	return s
 }
 
-// choose lists every page, with the cases and notices that show most.
-func (s *show) choose(t *testing.T, a *app.App) {
-	t.Helper()
-	cases, _, err := a.Casework.Queue(t.Context(), s.cast.Actor("ratna"), casework.Filter{Limit: 50})
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	inbox, _, err := a.Notice.Inbox(t.Context(), s.cast.Actor("mika"), notice.Filter{Limit: 50})
-	if err != nil || len(inbox) == 0 {
-		t.Fatalf("no notices: %v", err)
-	}
-	order := inbox[0]
-	for _, n := range inbox {
-		if n.Issuer == s.cast.Actor("bagus").Party && n.Life == notice.Open && !n.ReceivedAt.IsZero() {
-			order = n
-		}
-	}
-	bima := s.cast.Actor("bima")
-	bima.Touched = true
-	hook, _, err := a.Outbox.AddEndpoint(t.Context(), bima, "https://hooks.tangkal.example/in", "case system", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	register, entry := s.bring(t, a, cases[0].ID)
-	id := string(order.ID)
-	s.looks = []look{
-		{"home", "", "/"},
-		{"report", "", "/report"},
-		{"receipt", "", "/receipt"},
-		{"sign-in", "", "/sign-in"},
-		{"triage", "ratna", "/triage"},
-		{"case", "ratna", "/cases/" + string(cases[0].ID)},
-		{"hand-overs", "ratna", "/hand-overs"},
-		{"profile", "ratna", "/profile"},
-		{"waiting", "sari", "/waiting"},
-		{"find", "ratna", "/find?q=ruangsuara"},
-		{"urgent", "ratna", "/urgent"},
-		{"accuracy", "ratna", "/accuracy"},
-		{"lists", "laras", "/lists"},
-		{"registers", "ratna", "/registers"},
-		{"register", "ratna", "/registers/" + register},
-		{"register-entry", "ratna", "/register-entries/" + entry},
-		{"orders", "bagus", "/orders"},
-		{"order", "bagus", "/orders/" + id},
-		{"print", "bagus", "/orders/" + id + "/print"},
-		{"approvals", "sari", "/approvals"},
-		{"issue", "bagus", "/approvals"},
-		{"inbox", "mika", "/inbox"},
-		{"inbox-notice", "mika", "/inbox/" + id},
-		{"inbox-file", "mika", "/inbox/answers"},
-		{"organisation", "bima", "/organisation"},
-		{"webhook", "bima", "/organisation/webhooks/" + hook.ID},
-		{"record", "bima", "/organisation/record"},
-		{"duty", "bima", "/organisation/duty"},
-		{"policy", "bima", "/policy/id"},
-		{"policy-compare", "bima", "/policy/id/compare?version=3"},
-		{"policy-eu", "jonas", "/policy/eu-tco"},
-		{"oversight-order", "hana", "/orders/" + id},
-	}
-}
-
-// bring lets Meridia send a list, of which Ratna finds one thing lawful, and
-// Ratna bring in an old register that knows the things of a case.
-func (s *show) bring(t *testing.T, a *app.App, id casework.ID) (register, entry string) {
-	t.Helper()
-	laras, ratna := s.cast.Actor("laras"), s.cast.Actor("ratna")
-	wake, stop := a.Feed.Sequenced().Listen()
-	defer stop()
-	send := func(by party.Actor, f flagger.File) flagger.ID {
-		l, err := a.Flagger.Upload(t.Context(), by, f)
-		if err == nil {
-			err = a.Flagger.Start(t.Context(), by, l.ID)
-		}
-		for err == nil && l.State != flagger.Done {
-			<-wake
-			l, err = a.Flagger.Get(t.Context(), by, l.ID)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l.ID
-	}
-	list := send(laras, flagger.File{Kind: flagger.Reports, Name: "november.csv", Lang: i18n.EN, Content: strings.NewReader(
-		"url,note\nhttps://ruangsuara.example/v/4711,first\nhttps://ruangsuara.example/v/4712,second\nnot a link,third\n")})
-	v, err := a.Flagger.Look(t.Context(), laras, list, flagger.Choice{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	told, err := a.Casework.OfReport(t.Context(), ratna, v.Rows[0].Report)
-	for err == nil && len(told) == 0 {
-		<-wake
-		told, err = a.Casework.OfReport(t.Context(), ratna, v.Rows[0].Report)
-	}
-	if err == nil {
-		_, err = a.Casework.Close(t.Context(), ratna, []casework.ID{told[0].ID}, casework.CloseInput{Reason: "no-ground"})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := a.Casework.Get(t.Context(), ratna, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := "tautan;tanggal;keputusan;dasar;nomor;status;catatan\n" +
-		c.Locations[0].URL + ";12/03/2019;Pemutusan akses;Pasal 5;KK-118/2019;dicabut;Dibuka setelah keberatan pemilik.\n" +
-		c.Locations[0].URL + ";01/06/2020;Peringatan;Pasal 5;KK-204/2020;berlaku;\nhttps://ruangsuara.example/v/4713;;Peringatan;;;;\n"
-	kept := send(ratna, flagger.File{Kind: flagger.Register, Name: "keputusan-2019.csv", Lang: i18n.ID, Content: strings.NewReader(old)})
-	view, err := a.Flagger.Look(t.Context(), ratna, kept, flagger.Choice{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(kept), string(view.Rows[0].Entry)
-}
-
 // open opens a page for somebody in a view.
 func (s *show) open(t *testing.T, l look, v browsertest.View) *browsertest.Page {
 	t.Helper()
@@ -251,7 +134,8 @@ var views = map[string]browsertest.View{
 // waits, to look when somebody will be hurt, to read and to sign.
 var pocket = map[string]bool{
 	"waiting": true, "urgent": true, "duty": true, "find": true, "approvals": true, "order": true, "orders": true, "inbox": true, "inbox-notice": true, "profile": true,
-	"accuracy": true, "lists": true, "registers": true, "register": true, "register-entry": true,
+	"accuracy": true, "lists": true, "list": true, "list-draft": true, "registers": true, "register": true, "register-entry": true,
+	"issue": true, "approval": true, "batch": true, "break": true,
 }
 
 // TestEveryPageIsAccessible opens every page in both languages, light and dark,
@@ -259,6 +143,9 @@ var pocket = map[string]bool{
 // where none may be wider than the screen.
 func TestEveryPageIsAccessible(t *testing.T) {
 	s := perform(t, 12)
+	s.everyRoute(t, web.New(web.Deps{
+		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Sessions: auth.New(nil, nil, clock.System{}, nil).NewSessions(true),
+	}).Routes())
 	for suffix, v := range views {
 		for _, l := range s.looks {
 			if v.Phone && l.who != "" && !pocket[l.name] {
@@ -266,6 +153,9 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			}
 			t.Run(l.name+suffix, func(t *testing.T) {
 				p := s.open(t, l, v)
+				if cut := p.Clipped(); len(cut) > 0 {
+					t.Errorf("cut off above or below: %q", cut)
+				}
 				if wide := p.Overflow(); v.Phone && wide > 0 {
 					t.Errorf("%d px too wide for a phone", wide)
 				}

@@ -826,7 +826,7 @@ func replayPanel(pg HookPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = formDetails(len(pg.Errors) > 0, "rotate-ccw", pg.P.T("admin.hook.replay.do")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var43), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = formDetails(len(pg.Errors) > 0, "rotate-ccw", pg.P.T("admin.hook.replay.open")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var43), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

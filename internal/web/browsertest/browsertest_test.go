@@ -123,6 +123,7 @@ func TestTextThatIsCutOffIsFound(t *testing.T) {
 			<p style="height: 12px; overflow: auto" tabindex="0">scrolled to</p>
 			<p class="lines">shortened to one line of the text</p>
 			<p style="height: 12px; overflow: hidden; visibility: hidden">unseen</p>
+			<button style="height: 24px; width: 90px"><b style="position: absolute; width: 1px; height: 1px; overflow: hidden">read <br>aloud <br>alone</b>x</button>
 			<details><summary>more</summary><p style="height: 1px; overflow: hidden">closed</p></details>`)
 	}))
 	t.Cleanup(s.Close)

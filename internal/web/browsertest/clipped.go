@@ -8,7 +8,7 @@ import (
 // Clipped returns the texts on the page of which somebody sees the upper or
 // lower part only: they stick out of the button that they stand in, or a box
 // cuts off what does not fit into it. What can be scrolled to is not cut, nor
-// what a box shortens to a number of lines.
+// what a box shortens to a number of lines, nor what is only read aloud.
 func (p *Page) Clipped() []string {
 	p.t.Helper()
 	var cut []string
@@ -23,7 +23,12 @@ const clipped = `(() => {
 	const out = [], range = document.createRange();
 	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	const outside = (text, box) => text.top < box.top - 2 || text.bottom > box.bottom + 2;
+	const aloud = (box) => { // one pixel that cuts off all there is: for screen readers
+		const size = box.getBoundingClientRect();
+		return size.width <= 1 && size.height <= 1 && getComputedStyle(box).overflowY !== "visible";
+	};
 	const cutBy = (el, text) => {
+		for (let box = el; box && box !== document.body; box = box.parentElement) if (aloud(box)) return false;
 		const button = el.closest("button, .btn");
 		if (button && outside(text, button.getBoundingClientRect())) return true;
 		for (let box = el; box && box !== document.body; box = box.parentElement) {
