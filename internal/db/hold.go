@@ -68,7 +68,9 @@ func (d *DB) Hold(as string) error {
 	return nil
 }
 
-// HeldBy returns which process works on a SQLite database, if one does.
+// HeldBy returns which process works on a SQLite database, if one does. It only
+// looks: no server that starts meanwhile is refused for it, nor is another looker
+// told of it.
 func (d *DB) HeldBy() (Holder, bool) {
 	if d.lite == nil {
 		return Holder{}, false
@@ -77,12 +79,12 @@ func (d *DB) HeldBy() (Holder, bool) {
 	if err != nil {
 		return Holder{}, false
 	}
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := os.Open(name)
 	if err != nil {
 		return Holder{}, false
 	}
 	defer func() { _ = f.Close() }() // and with it the lock, if there was none
-	if free, err := lockFile(f); err != nil || free {
+	if held, err := lockedFile(f); err != nil || !held {
 		return Holder{}, false
 	}
 	return holderOf(f), true

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tangkal/tangkal/internal/db"
@@ -56,6 +57,59 @@ func TestOneProcessHoldsASQLiteFileAndTheOthersAreToldWhich(t *testing.T) {
 	if by, held := second.HeldBy(); !held || by.As != "restore" {
 		t.Errorf("held by %+v %v", by, held)
 	}
+}
+
+// Whoever looks who works on a file stands in nobody's way: neither of a server
+// that starts at that moment nor of another who looks.
+func TestLookingWhoHoldsAFileHoldsNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tangkal.db")
+	first := openAt(t, path)
+	if err := first.Hold("serve"); err != nil { // makes the file that is locked
+		t.Fatal(err)
+	}
+	first.Close()
+	var looking sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		d := openAt(t, path)
+		looking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				d.HeldBy()
+			}
+		})
+	}
+	for n := range 50 {
+		d, err := db.Open(t.Context(), "sqlite:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.Hold("serve")
+		d.Close()
+		if err != nil {
+			t.Errorf("start %d: %v", n, err)
+			break
+		}
+	}
+	close(done)
+	looking.Wait()
+	one, other := openAt(t, path), openAt(t, path)
+	looking = sync.WaitGroup{}
+	for _, d := range []*db.DB{one, other} {
+		looking.Go(func() {
+			for range 2_000 {
+				if by, held := d.HeldBy(); held {
+					t.Errorf("%s is said to hold what nobody holds", by)
+					return
+				}
+			}
+		})
+	}
+	looking.Wait()
 }
 
 func TestManyServersMayShareAPostgreSQL(t *testing.T) {
