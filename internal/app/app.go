@@ -286,7 +286,7 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Log: a.Log, Auth: a.Auth, Mail: a.Mail, Outbox: a.Outbox, Cases: a.Casework, Notice: a.Notice, Heed: a.Config.HeedWithin,
 		Instance: a.Config.InstanceName, BaseURL: a.Config.PublicURL,
 	})
-	if err := a.Notice.SealOldKeys(ctx); err != nil {
+	if err := errors.Join(a.Notice.SealOldKeys(ctx), a.Notice.SealOldDeemed(ctx)); err != nil {
 		return err
 	}
 	a.Feed.Subscribe(a.Casework.OnReport())

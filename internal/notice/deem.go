@@ -2,6 +2,7 @@ package notice
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,42 @@ type DeemedService struct {
 	ConfirmedBy party.PersonID // "" while it waits for the second person
 	ConfirmedAt time.Time
 
+	notice ID
 	sealed []byte
+	mac    []byte
+}
+
+// values are those of the row, for its MAC: nobody speaks by SQL for the first
+// of the two, nor for the second (threat-model T12).
+func (d DeemedService) values() []any {
+	return []any{string(d.notice), db.List(d.Methods), d.sealed, string(d.ProposedBy), d.ProposedAt, string(d.ConfirmedBy), d.ConfirmedAt}
+}
+
+// holds returns nil if the row is one of ours, else the fault notice.damaged.
+func (d DeemedService) holds(r db.Reader, n Notice) error {
+	if r.Sealer().Holds("notice_deemed", string(d.notice), d.mac, d.values()...) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "notice.damaged", "Ref", n.Ref, "Why", "deemed")
+}
+
+// deemedOnce is the name of the step that SealOldDeemed is, for vault.Once.
+const deemedOnce = "deemed-macs"
+
+// SealOldDeemed seals, once, the records of deemed service from before rows had
+// a MAC.
+func (r *Room) SealOldDeemed(ctx context.Context) error {
+	return r.Vault.Once(deemedOnce, func() error {
+		return r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+			old, err := db.All(ctx, tx, scanDeemed, `SELECT `+deemedColumns+` FROM notice_deemed WHERE mac IS NULL ORDER BY notice_id`)
+			for _, d := range old {
+				if _, err := tx.Exec(ctx, `UPDATE notice_deemed SET mac = $2 WHERE notice_id = $1`, d.notice, tx.Sealer().Seal("notice_deemed", d.values()...)); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+	})
 }
 
 // ProposeDeemed puts deemed service forward, with its evidence. It is refused
@@ -104,9 +140,10 @@ func (r *Room) ProposeDeemed(ctx context.Context, by party.Actor, id ID, e Evide
 		if err != nil {
 			return err
 		}
+		d := DeemedService{notice: id, Methods: e.Methods, sealed: sealed, ProposedBy: by.Person, ProposedAt: now}
 		added, err := tx.Exec(ctx, `
-			INSERT INTO notice_deemed (notice_id, methods, evidence_sealed, proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT DO NOTHING`, id, db.List(e.Methods), sealed, by.Person, db.Micros(now))
+			INSERT INTO notice_deemed (notice_id, methods, evidence_sealed, proposed_by, proposed_at, mac) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT DO NOTHING`, id, db.List(d.Methods), sealed, by.Person, db.Micros(now), tx.Sealer().Seal("notice_deemed", d.values()...))
 		if err != nil {
 			return err
 		}
@@ -141,6 +178,9 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 		if err != nil {
 			return err
 		}
+		if err := d.holds(tx, n); err != nil {
+			return err
+		}
 		if err := r.mayDeem(ctx, tx, by, n, d.Methods, []string{string(d.ProposedBy), string(by.Person)}); err != nil {
 			return err
 		}
@@ -148,7 +188,9 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE notice_deemed SET confirmed_by = $2, confirmed_at = $3 WHERE notice_id = $1 AND confirmed_by IS NULL`, id, by.Person, db.Micros(now))
+		d.ConfirmedBy, d.ConfirmedAt = by.Person, now
+		_, err = tx.Exec(ctx, `UPDATE notice_deemed SET confirmed_by = $2, confirmed_at = $3, mac = $4 WHERE notice_id = $1 AND confirmed_by IS NULL`,
+			id, by.Person, db.Micros(now), tx.Sealer().Seal("notice_deemed", d.values()...))
 		if err != nil {
 			return err
 		}
@@ -166,13 +208,14 @@ func (r *Room) ConfirmDeemed(ctx context.Context, by party.Actor, id ID) (Notice
 
 func scanDeemed(row db.Row) (DeemedService, error) {
 	var d DeemedService
-	err := row.Scan(db.ListInto(&d.Methods), &d.sealed, &d.ProposedBy, db.Time(&d.ProposedAt), db.Text(&d.ConfirmedBy), db.Time(&d.ConfirmedAt))
+	err := row.Scan(&d.notice, db.ListInto(&d.Methods), &d.sealed, &d.ProposedBy, db.Time(&d.ProposedAt), db.Text(&d.ConfirmedBy), db.Time(&d.ConfirmedAt), &d.mac)
 	return d, err
 }
 
+const deemedColumns = `notice_id, methods, evidence_sealed, proposed_by, proposed_at, confirmed_by, confirmed_at, mac`
+
 func deemedOf(ctx context.Context, r db.Reader, id ID) (DeemedService, error) {
-	return db.One(ctx, r, scanDeemed, `
-		SELECT methods, evidence_sealed, proposed_by, proposed_at, confirmed_by, confirmed_at FROM notice_deemed WHERE notice_id = $1`, id)
+	return db.One(ctx, r, scanDeemed, `SELECT `+deemedColumns+` FROM notice_deemed WHERE notice_id = $1`, id)
 }
 
 // mayDeem checks right, state, pack and evidence of deemed service.
@@ -315,6 +358,23 @@ func insertFiles(ctx context.Context, tx *db.Tx, by party.Actor, id ID, files []
 		}
 	}
 	return nil
+}
+
+// Blobs returns which of the vault's blobs, by name, belong to notices.
+func (r *Room) Blobs(ctx context.Context, q db.Reader, names []string) ([]string, error) {
+	raw := make([][]byte, len(names))
+	for i, name := range names {
+		d, err := vault.ParseDigest(name)
+		if err != nil {
+			return nil, err
+		}
+		raw[i] = d[:]
+	}
+	return db.AllIn(ctx, q, func(row db.Row) (string, error) {
+		var b []byte
+		err := row.Scan(&b)
+		return hex.EncodeToString(b), err
+	}, func(in string) string { return `SELECT stored FROM notice_files WHERE stored IN (` + in + `)` }, raw)
 }
 
 func scanFile(row db.Row) (File, error) {

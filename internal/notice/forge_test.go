@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/party"
 )
@@ -235,5 +237,81 @@ func TestASwappedPublicKeyIsRefused(t *testing.T) {
 		if v := h.view(t, h.bagus, n.ID); v.Refused == "" {
 			t.Fatal("the refusal is not shown")
 		}
+	})
+}
+
+// Deemed service starts a clock by the word of two. Written or changed by SQL it
+// is nobody's word: it is refused, shown to nobody and told to the operator.
+func TestForgedDeemedServiceIsRefused(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		n := h.sent(t, 1)
+		must(t, h.ServeOnPaper(t.Context(), h.bagus, n.ID, notice.Service{Text: "Kurir, 20 November."}))
+		h.clock.Set(time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC))
+		must(t, h.ProposeDeemed(t.Context(), h.bagus, n.ID, notice.Evidence{Methods: []string{"portal", "paper"}, Text: "Diantar kurir; ditolak penjaga."}))
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			must(t, d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error { _, err := tx.Exec(ctx, sql, args...); return err }))
+		}
+		must(t, d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `CREATE TABLE kept_deemed AS SELECT * FROM notice_deemed`)
+			return err
+		}))
+		restore := func() {
+			t.Helper()
+			exec(`DELETE FROM notice_deemed`)
+			exec(`INSERT INTO notice_deemed SELECT * FROM kept_deemed`)
+		}
+		for name, forged := range map[string]string{
+			"who proposed it": `proposed_by = '` + string(h.dimas.Person) + `'`, "when": `proposed_at = proposed_at - 1`, "by which ways": `methods = '["paper","portal"]'`,
+			"the evidence": `evidence_sealed = mac`, "the MAC": `mac = evidence_sealed`, "no MAC": `mac = NULL`,
+		} {
+			exec(`UPDATE notice_deemed SET ` + forged)
+			if _, err := h.ConfirmDeemed(t.Context(), h.ayu, n.ID); !fault.Is(err, "notice.damaged") {
+				t.Errorf("with %s forged: %v", name, err)
+			}
+			if _, err := h.Get(t.Context(), h.bagus, n.ID); !fault.Is(err, "notice.damaged") {
+				t.Errorf("with %s forged it is shown: %v", name, err)
+			}
+			restore()
+		}
+		// The second word, put beside the first.
+		exec(`UPDATE notice_deemed SET confirmed_by = $1, confirmed_at = proposed_at + 1`, h.ayu.Person)
+		if _, err := h.Get(t.Context(), h.bagus, n.ID); !fault.Is(err, "notice.damaged") {
+			t.Errorf("a forged second word is shown: %v", err)
+		}
+		restore()
+		got, err := h.ConfirmDeemed(t.Context(), h.ayu, n.ID)
+		must(t, err)
+		if got.Delivery != notice.Deemed || h.view(t, h.bagus, n.ID).Deemed.ConfirmedBy != h.ayu.Person {
+			t.Errorf("restored, it is %s", got.Delivery)
+		}
+	})
+}
+
+// What was deemed before rows had a MAC gets one, once.
+func TestOldDeemedServiceIsSealedOnce(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		n := h.sent(t, 1)
+		must(t, h.ServeOnPaper(t.Context(), h.bagus, n.ID, notice.Service{Text: "Kurir, 20 November."}))
+		h.clock.Set(time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC))
+		must(t, h.ProposeDeemed(t.Context(), h.bagus, n.ID, notice.Evidence{Methods: []string{"portal", "paper"}, Text: "Diantar kurir; ditolak penjaga."}))
+		unseal := func() {
+			t.Helper()
+			must(t, d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE notice_deemed SET mac = NULL`)
+				return err
+			}))
+		}
+		unseal()
+		must(t, h.SealOldDeemed(t.Context()))
+		if v := h.view(t, h.bagus, n.ID); v.Deemed == nil || v.Deemed.ProposedBy != h.bagus.Person {
+			t.Errorf("sealed, it is %+v", v.Deemed)
+		}
+		unseal()
+		must(t, h.SealOldDeemed(t.Context()))
+		_, err := h.ConfirmDeemed(t.Context(), h.ayu, n.ID)
+		wantFault(t, err, "notice.damaged")
 	})
 }

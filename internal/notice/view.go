@@ -425,6 +425,9 @@ func (r *Room) viewService(ctx context.Context, v *View, _ party.Actor, _ []Sign
 	if err != nil {
 		return err
 	}
+	if err := d.holds(r.DB, v.Notice); err != nil {
+		return err
+	}
 	text, err := r.open(v.Notice, d.sealed, "deemed")
 	d.Text, v.Deemed = string(text), &d
 	return err
