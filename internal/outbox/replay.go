@@ -239,5 +239,18 @@ func (o *Outbox) replayEntry(ctx context.Context, tx *db.Tx, to Endpoint, e feed
 		tx.AfterCommit(o.due.Wake)
 		return true, nil
 	}
-	return o.enqueue(ctx, tx, to, e, replayLane)
+	if queued, err := o.enqueue(ctx, tx, to, e, replayLane); err != nil || !queued {
+		return queued, err
+	}
+	return true, o.remember(ctx, tx, e, o.messageID(to.ID, e.Seq))
+}
+
+// remember gives a message whose row had been deleted the time at which its
+// receiver took it, which the feed still knows: nobody is told of that twice.
+func (o *Outbox) remember(ctx context.Context, tx *db.Tx, of feed.Entry, id string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE deliveries SET accepted_at = (
+			SELECT min(at) FROM feed_entries WHERE object = $2 AND object_id = $3 AND kind = $4 AND data LIKE $5)
+		WHERE id = $1`, id, of.Object, of.ObjectID, eventAccepted, `%"delivery":"`+id+`"%`)
+	return err
 }

@@ -87,6 +87,15 @@ func TestWhatIsAskedForAgainComesUnderItsIds(t *testing.T) {
 		if got := r.ids()[n+n/2:]; strings.Join(got, " ") != strings.Join(first, " ") {
 			t.Errorf("of what our rows forgot came %d, want %d under their ids", len(got), n)
 		}
+		x.drain(t)
+		if again := x.news(t); again != news {
+			t.Errorf("the rooms were told once more of %d acceptances that our rows forgot", again-news)
+		}
+		for _, l := range x.history(t, e.ID, 200)[:n] {
+			if !l.Repeat {
+				t.Fatalf("the log says that this was new to the receiver: %+v", l)
+			}
+		}
 		if got := len(beside.ids()); got != n+1 {
 			t.Errorf("another endpoint got %d, want %d", got, n+1)
 		}

@@ -287,7 +287,7 @@ func (o *Outbox) accepted(ctx context.Context, tx *db.Tx, c *claim, r Result, no
 	if err != nil || n == 0 || !d.AcceptedAt.IsZero() { // what was asked for again is no news
 		return err
 	}
-	return o.news(ctx, tx, d, "delivery.accepted", now)
+	return o.news(ctx, tx, d, eventAccepted, now)
 }
 
 func (o *Outbox) failed(ctx context.Context, tx *db.Tx, c *claim, r Result, now time.Time) error {
@@ -308,6 +308,9 @@ func (o *Outbox) failed(ctx context.Context, tx *db.Tx, c *claim, r Result, now 
 	}
 	return o.ails(ctx, tx, c.to, r, now, wait)
 }
+
+// eventAccepted is recorded when a receiver first takes a message.
+const eventAccepted = "delivery.accepted"
 
 // news tells later rooms about a delivery. It has no audience: it is not sent
 // anywhere itself.
