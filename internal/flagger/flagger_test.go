@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/tangkal/tangkal/canonical"
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage/sheet"
 	"github.com/tangkal/tangkal/internal/casework"
@@ -22,6 +23,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/policy"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -87,6 +89,41 @@ func TestAListBecomesReportsOnce(t *testing.T) {
 		// Another organisation has its own voice.
 		if l := h.send(t, h.other, mixed); l.Made != 2 {
 			t.Errorf("another's list made %d", l.Made)
+		}
+	})
+}
+
+// A row that could be read and is none when its turn comes says so and why: what
+// counts as a location has changed since the list was looked at.
+func TestARefusedRowSaysWhy(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		const wallet = "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
+		l := h.upload(t, h.lena, "url,note\n"+wallet+",asks for money\nhttps://ruangsuara.example/v/1,plain\n")
+		if v := h.look(t, h.lena, l.ID); v.Counts[flagger.Ready] != 2 {
+			t.Fatalf("before: %v", v.Counts)
+		}
+		must(t, h.Start(t.Context(), h.lena, l.ID))
+		later := flagger.New(flagger.Deps{
+			DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault,
+			Reports: report.New(report.Deps{DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Packs: policy.Default(), Platforms: &canonical.Platforms{}}),
+		})
+		must(t, later.Work(t.Context(), l.ID))
+		v := h.look(t, h.lena, l.ID)
+		if diff := cmp.Diff(map[flagger.Outcome]int{flagger.Reported: 1, flagger.Faulty: 1}, v.Counts); diff != "" || v.State != flagger.Done || v.Wrong != 1 || v.Made != 1 {
+			t.Fatalf("%+v %s", v.List, diff)
+		}
+		bad := v.Rows[0]
+		if bad.N != 2 || len(bad.Faults) != 1 || bad.Faults[0].Column != -1 || bad.Faults[0].Fault.Code != string(canonical.BadScheme) {
+			t.Fatalf("the refused row is %+v", bad)
+		}
+		want := i18n.For(i18n.EN).Fault(bad.Faults[0].Fault)
+		var b bytes.Buffer
+		must(t, h.WriteFaults(t.Context(), h.lena, l.ID, i18n.For(i18n.EN), &b))
+		lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(b.String(), "\ufeff"))).ReadAll()
+		must(t, err)
+		if len(lines) != 2 || lines[1][0] != "2" || lines[1][3] != want || strings.Contains(want, "{{") {
+			t.Errorf("the file says %q, want %q", lines, want)
 		}
 	})
 }

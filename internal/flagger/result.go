@@ -22,7 +22,7 @@ const (
 	Reported Outcome = "reported" // became a report
 	Kept     Outcome = "kept"     // became an entry
 	Before   Outcome = "before"   // the organisation has sent the same row before
-	Faulty   Outcome = "faulty"   // cannot be read
+	Faulty   Outcome = "faulty"   // cannot be read, or was refused; Row.Faults says why
 )
 
 // A Result is a row with what became of it.
@@ -103,6 +103,9 @@ func (r *Room) results(ctx context.Context, l row) (reader, []Result, error) {
 	if err != nil {
 		return in, nil, err
 	}
+	if err := r.refused(ctx, l, rows); err != nil {
+		return in, nil, err
+	}
 	known, err := marked(ctx, r.DB, l.List, marks(rows))
 	if err != nil {
 		return in, nil, err
@@ -122,10 +125,10 @@ func (r *Room) results(ctx context.Context, l row) (reader, []Result, error) {
 			out[i].Report = report.ID(m.id)
 		}
 		switch {
-		case row.mark == nil:
-			out[i].Outcome = Faulty
 		case here:
 			out[i].Outcome = l.Kind.done()
+		case len(row.Faults) > 0:
+			out[i].Outcome = Faulty
 		case before, seen[string(row.mark)]:
 			out[i].Outcome = Before
 		default:
@@ -182,6 +185,9 @@ func (r *Room) WriteFaults(ctx context.Context, by party.Actor, id ID, p *i18n.P
 	}
 	in, rows, err := r.read(ctx, l)
 	if err != nil {
+		return err
+	}
+	if err := r.refused(ctx, l, rows); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {

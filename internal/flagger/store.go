@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tangkal/tangkal/internal/cage/sheet"
 	"github.com/tangkal/tangkal/internal/db"
@@ -146,10 +145,9 @@ func marked(ctx context.Context, q db.Reader, l List, marks [][]byte) (map[strin
 	return out, err
 }
 
-// HasBlob reports whether a blob of the vault holds the rows of a list.
-func (r *Room) HasBlob(ctx context.Context, q db.Reader, name vault.Digest) (bool, error) {
-	n, err := db.Value[int64](ctx, q, `SELECT count(*) FROM flagger_imports WHERE blob_name = $1`, name.String())
-	return n > 0, err
+// Blobs returns which of the vault's blobs, by name, hold the rows of lists.
+func (r *Room) Blobs(ctx context.Context, q db.Reader, names []string) ([]string, error) {
+	return db.AllIn(ctx, q, db.Scalar[string], func(in string) string { return `SELECT blob_name FROM flagger_imports WHERE blob_name IN (` + in + `)` }, names)
 }
 
 // Sweep forgets drafts that nobody started within a day, and the rows of lists
@@ -165,13 +163,13 @@ func (r *Room) Sweep(ctx context.Context) error {
 	}
 	var all error
 	for _, l := range old {
-		all = errors.Join(all, r.forget(ctx, l, now))
+		all = errors.Join(all, r.forget(ctx, l))
 	}
 	return all
 }
 
 // forget removes what is sealed of a list, and all of a draft.
-func (r *Room) forget(ctx context.Context, l row, _ time.Time) error {
+func (r *Room) forget(ctx context.Context, l row) error {
 	if err := r.open(&l); err != nil {
 		return err
 	}
@@ -181,6 +179,9 @@ func (r *Room) forget(ctx context.Context, l row, _ time.Time) error {
 	}
 	gone := false
 	err := r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM flagger_refused WHERE import_id = $1`, l.ID); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, query, l.ID)
 		gone = n > 0
 		return err

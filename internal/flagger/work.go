@@ -3,11 +3,13 @@ package flagger
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/vault"
 )
 
 var (
@@ -36,7 +38,7 @@ func (r *Room) Work(ctx context.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	w := work{room: r, list: l.List, printer: i18n.For(l.Lang)}
+	w := work{room: r, list: l.List, key: l.key, printer: i18n.For(l.Lang)}
 	for i := l.Next; i < len(rows); {
 		part := rows[i:min(i+atOnce, len(rows))]
 		if r.Spare != nil {
@@ -54,6 +56,11 @@ func (r *Room) Work(ctx context.Context, id ID) error {
 		known, err := marked(ctx, r.DB, l.List, marks(part))
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(part, func(r Row) bool { return len(r.Faults) > 0 }) {
+			if err := w.refuse(ctx, part...); err != nil {
+				return err
+			}
 		}
 		for _, row := range part {
 			if err := w.row(ctx, row, known); err != nil {
@@ -81,6 +88,7 @@ func marks(rows []Row) [][]byte {
 type work struct {
 	room                  *Room
 	list                  List
+	key                   vault.Key
 	printer               *i18n.Printer
 	skipped, again, wrong int
 }
@@ -114,6 +122,9 @@ func (w *work) row(ctx context.Context, row Row, known map[string]made) error {
 		w.skipped, w.again = w.skipped+1, w.again+1
 		return nil
 	case fault.Of(err) == fault.Invalid && !errors.Is(err, errMoved):
+		if err := w.refuse(ctx, refusedBy(row, err)); err != nil {
+			return err
+		}
 		w.skipped, w.wrong = w.skipped+1, w.wrong+1
 		return nil
 	case err != nil:
