@@ -383,7 +383,34 @@ func (a *App) sweeps() []job.Sweep {
 			_, err := a.Vault.Sweep(time.Now()) //nolint:forbidigo // a duration of the machine, or the age of files that it dated
 			return err
 		}},
+		{Name: "orphans", Every: 24 * time.Hour, Do: a.CollectBlobs},
 	}
+}
+
+// orphanAge is how old a file of the vault is before one that no row names is
+// taken for left over: far longer than any upload lasts, or any transaction.
+const orphanAge = 24 * time.Hour
+
+// CollectBlobs removes files of the vault that belong to nothing: what a crash
+// left before its commit, and what an erasure let go. Every room that puts files
+// there is asked.
+func (a *App) CollectBlobs(ctx context.Context) error {
+	named := func(ctx context.Context, names []string) ([]string, error) {
+		var all []string
+		for _, blobs := range []func(context.Context, db.Reader, []string) ([]string, error){a.Report.Blobs, a.Casework.Blobs, a.Flagger.Blobs, a.Notice.Blobs} {
+			some, err := blobs(ctx, a.DB, names)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
+		}
+		return all, nil
+	}
+	n, err := a.Vault.Collect(ctx, time.Now().Add(-orphanAge), named) //nolint:forbidigo // the age of files that the machine dated
+	if n > 0 {
+		a.Log.InfoContext(ctx, "files without a row were removed from the vault", "files", n)
+	}
+	return err
 }
 
 // enqueueCaptures asks again for captures whose job was lost.

@@ -411,8 +411,8 @@ func unowned(t *testing.T, x *exchangetest.Exchange) (found []string, kept int) 
 	orphans := 0
 	err := x.App.Vault.Walk(t.Context(), func(s vault.Stat) error {
 		kept++
-		has, err := x.App.Report.HasBlob(t.Context(), x.App.DB, s.Name)
-		if !has {
+		has, err := x.App.Report.Blobs(t.Context(), x.App.DB, []string{s.Name.String()})
+		if len(has) == 0 {
 			orphans++
 		}
 		return err

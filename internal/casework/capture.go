@@ -442,3 +442,8 @@ func (r *Room) OpenCapture(ctx context.Context, by party.Actor, id FileID) (Open
 	o.Content, err = r.Vault.Open(ctx, key, o.Ref)
 	return o, err
 }
+
+// Blobs returns which of the vault's blobs, by name, belong to captures.
+func (r *Room) Blobs(ctx context.Context, q db.Reader, names []string) ([]string, error) {
+	return db.AllIn(ctx, q, db.Scalar[string], func(in string) string { return `SELECT stored FROM capture_files WHERE stored IN (` + in + `)` }, names)
+}

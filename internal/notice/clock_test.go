@@ -1,6 +1,8 @@
 package notice_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/policy/clocks"
+	"github.com/tangkal/tangkal/internal/vault"
 	"github.com/tangkal/tangkal/notes"
 )
 
@@ -95,6 +98,27 @@ func (h *house) deem(t *testing.T, n notice.Notice) {
 	res := h.answer(t, n.ID, h.removed(1)) // late, and welcome
 	if res.Notice.Delivery != notice.Received || !h.view(t, h.bagus, n.ID).Items[0].History[0].Late {
 		t.Fatalf("delivery %s; the answer does not count as late", res.Notice.Delivery)
+	}
+	h.wantBlobsNamed(t)
+}
+
+// wantBlobsNamed wants every file in the vault to be some room's, and some to be
+// notices'.
+func (h *house) wantBlobsNamed(t *testing.T) {
+	t.Helper()
+	var all, of []string
+	must(t, h.vault.Walk(t.Context(), func(s vault.Stat) error { all = append(all, s.Name.String()); return nil }))
+	own, err := h.Blobs(t.Context(), h.db, all)
+	must(t, err)
+	for _, blobs := range []func(context.Context, db.Reader, []string) ([]string, error){h.Blobs, h.cases.Blobs, h.reports.Blobs} {
+		some, err := blobs(t.Context(), h.db, all)
+		must(t, err)
+		of = append(of, some...)
+	}
+	slices.Sort(of)
+	slices.Sort(all)
+	if !slices.Equal(all, of) || len(own) == 0 {
+		t.Errorf("%d files lie in the vault, rows name %d, those of notices %d", len(all), len(of), len(own))
 	}
 }
 

@@ -236,7 +236,7 @@ func messagesOf(ctx context.Context, q db.Reader, key vault.Key, id ID) ([]Messa
 // EraseTx erases reports: their keys, and with them every text, file and
 // message; the receipts work no more. What remains is plain: reference,
 // channel, times, steps. The caller says when the law wants it. The blobs lie
-// on, unreadable, until the sweep of blobs for which HasBlob is false.
+// on, unreadable, until the sweep of those that no room names.
 func (r *Room) EraseTx(ctx context.Context, tx *db.Tx, ids []ID, now time.Time) error {
 	for _, id := range ids {
 		found, err := lockByID(ctx, tx, id)
@@ -269,9 +269,8 @@ func (r *Room) EraseTx(ctx context.Context, tx *db.Tx, ids []ID, now time.Time) 
 	return nil
 }
 
-// HasBlob reports whether a blob of the vault belongs to a report: what does
-// not, here or in another room, is left over from a crash or an erasure.
-func (r *Room) HasBlob(ctx context.Context, q db.Reader, name vault.Digest) (bool, error) {
-	n, err := db.Value[int64](ctx, q, `SELECT count(*) FROM report_files WHERE blob_name = $1`, name.String())
-	return n > 0, err
+// Blobs returns which of the vault's blobs, by name, belong to reports. What is
+// no room's is left over from a crash or an erasure.
+func (r *Room) Blobs(ctx context.Context, q db.Reader, names []string) ([]string, error) {
+	return db.AllIn(ctx, q, db.Scalar[string], func(in string) string { return `SELECT blob_name FROM report_files WHERE blob_name IN (` + in + `)` }, names)
 }

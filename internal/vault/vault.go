@@ -370,9 +370,7 @@ func (v *Vault) Delete(ctx context.Context, ref Ref) error {
 	return nil
 }
 
-// Walk calls visit for every blob, in order of name. A blob without a row of
-// the caller's comes from a crash between Put and commit; delete it once it is
-// older than the longest transaction.
+// Walk calls visit for every blob, in order of name.
 func (v *Vault) Walk(ctx context.Context, visit func(Stat) error) error {
 	return v.store.Walk(ctx, visit)
 }
