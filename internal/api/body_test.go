@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tangkal/tangkal/internal/db/dbtest"
+	"github.com/tangkal/tangkal/internal/logbook"
 )
 
 // begin sends what a request begins with, and never the rest of its body.
@@ -60,13 +61,24 @@ func TestABrokenConnectionLeavesNoAddress(t *testing.T) {
 	h := start(t, dbtest.SQLite(t))
 	var log bytes.Buffer
 	h.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	srv := httptest.NewServer(h.handler())
-	for _, path := range []string{"/receipts", "/receipts/messages", "/receipts/material", "/reports", "/people/join"} {
-		conn := begin(t, srv.URL, path, "Receipt: x\r\n", 1000, 10)
+	srv := httptest.NewServer(logbook.Requests(h.Log, logbook.Options{}, h.handler()))
+	paths := []string{"/receipts", "/receipts/messages", "/receipts/material", "/reports", "/people/join"}
+	for _, path := range paths {
+		conn := begin(t, srv.URL, path, "Receipt: x\r\nExpect: 100-continue\r\n", 1000, 10)
+		said, err := bufio.NewReader(conn).ReadString('\n')
+		check(t, err)
+		if !strings.HasPrefix(said, "HTTP/1.1 100 ") { // the server waits for the body
+			t.Errorf("%s: %q", path, said)
+		}
 		check(t, conn.(*net.TCPConn).SetLinger(0)) // reset, as when a telephone loses its cell
 		check(t, conn.Close())
 	}
 	srv.Close() // once every request was answered
+	for _, path := range paths {
+		if event := fmt.Sprintf("method=POST route=%q status=", "POST /api/v1"+path); strings.Count(log.String(), event) != 1 {
+			t.Errorf("no event tells of %s:\n%s", path, log.String())
+		}
+	}
 	if strings.Contains(log.String(), "127.0.0.1") {
 		t.Errorf("the log names who lost the connection:\n%s", log.String())
 	}

@@ -223,8 +223,27 @@ func comesBack(t *testing.T, d *db.DB, file string, want backup.Manifest) {
 	if _, err := h.Report.GetTx(t.Context(), d, report.ID(ref)); err != nil {
 		t.Errorf("a report cannot be opened after the restore: %v", err)
 	}
-	if _, err := h.Feed.Drain(t.Context()); err != nil {
-		t.Errorf("the restored feed does not go on: %v", err)
+	before, err := feed.Last(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ordered := 0
+	for {
+		n, err := h.Feed.Drain(t.Context())
+		if err != nil {
+			t.Fatalf("the restored feed does not go on: %v", err)
+		}
+		if n == 0 {
+			break
+		}
+		ordered += n
+	}
+	after, err := feed.Last(t.Context(), d)
+	if err != nil || ordered == 0 || after != before+int64(ordered) {
+		t.Errorf("after the restore %d entries got their place behind %d, and the last is %d (%v)", ordered, before, after, err)
+	}
+	if at, err := feed.Verify(t.Context(), d); err != nil || at != 0 {
+		t.Errorf("the chain is broken at %d once it went on (%v)", at, err)
 	}
 }
 
