@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 const samples = "../docs/samples/webhook/"
@@ -88,11 +90,7 @@ func TestSampleReceiversTakeGoodMessagesOnly(t *testing.T) {
 	for _, s := range sampleReceivers(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for _, program := range s.needs {
-				if _, err := exec.LookPath(program); err != nil {
-					t.Skipf("%s is not installed", program)
-				}
-			}
+			needtest.Program(t, s.needs...)
 			for _, c := range cases {
 				out, err := runSample(t, s, c)
 				taken := err == nil && strings.TrimSpace(out) == "msg_019a9c3e7b1a notice.issued"

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 // maxExposure is what systemd may say of the unit at most, in tenths: 100 is a
@@ -15,9 +17,7 @@ const maxExposure = "15"
 // The unit is one that systemd understands to the last line, and locked as well
 // as a server on the network can be.
 func TestTheUnitHoldsBeforeSystemd(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("there is no systemd-analyze here")
-	}
+	needtest.Program(t, "systemd-analyze")
 	raw, err := os.ReadFile("../../deploy/tangkal.service")
 	if err != nil {
 		t.Fatal(err)

@@ -8,19 +8,13 @@ import (
 	"testing"
 
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 // TestTheWalkthroughRuns runs the blocks of docs/walkthrough.md in order, in
 // one shell, against the whole server.
 func TestTheWalkthroughRuns(t *testing.T) {
-	for _, tool := range []string{"bash", "curl", "jq", "openssl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is required with CI=true", tool)
-			}
-			t.Skipf("no %s", tool)
-		}
-	}
+	needtest.Program(t, "bash", "curl", "jq", "openssl")
 	raw, err := os.ReadFile("../../docs/walkthrough.md")
 	if err != nil {
 		t.Fatal(err)

@@ -138,7 +138,7 @@ func samples(t *testing.T) map[string][]string {
 	}
 	all := map[string][]string{"Go": {binary}}
 	for name, s := range map[string]struct{ program, file string }{"Python": {"python3", "verify.py"}, "Node": {"node", "verify.mjs"}} {
-		if _, err := exec.LookPath(s.program); err != nil {
+		if _, err := exec.LookPath(s.program); err != nil && os.Getenv("CI") != "true" {
 			t.Logf("no %s here: the %s sample is not run", s.program, name)
 			continue
 		}

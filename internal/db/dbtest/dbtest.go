@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 // Each runs f on SQLite and on PostgreSQL, in parallel.
@@ -104,10 +105,7 @@ func base(t testing.TB) string {
 	t.Helper()
 	base, err := server()
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("PostgreSQL is required with CI=true: %v", err)
-		}
-		t.Skipf("no PostgreSQL: %v", err)
+		needtest.Missing(t, "no PostgreSQL: ", err)
 	}
 	return base
 }

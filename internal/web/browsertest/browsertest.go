@@ -26,6 +26,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 // runFor bounds one Run. Machines that run everything at once are slow; a page
@@ -71,8 +73,8 @@ func Open(t testing.TB, v View) *Page {
 	shared.mu.Lock()
 	browser, err := shared.start()
 	shared.mu.Unlock()
-	if errors.Is(err, errNoChromium) && os.Getenv("CI") == "" {
-		t.Skip(err)
+	if errors.Is(err, errNoChromium) {
+		needtest.Missing(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)
