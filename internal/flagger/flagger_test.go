@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,9 +236,9 @@ func TestWorkThatBrokeOffGoesOn(t *testing.T) {
 		l := h.upload(t, h.lena, strings.ReplaceAll(b.String(), "\"unclosed\n", "no link here\n"))
 		must(t, h.Start(t.Context(), h.lena, l.ID))
 		for i := 0; ; i++ { // each turn is cut off a little later
-			ctx := &cut{Context: t.Context(), left: 20 + 40*i}
+			ctx := cutAfter(t.Context(), 20+40*i)
 			err := h.Work(ctx, l.ID)
-			if err == nil && ctx.left >= 0 {
+			if err == nil && ctx.left.Load() >= 0 {
 				break
 			}
 			if i > 100 {
@@ -252,14 +253,21 @@ func TestWorkThatBrokeOffGoesOn(t *testing.T) {
 	})
 }
 
-// cut is a context that ends after it was asked so many times.
+// A cut is a context that ends by being asked.
 type cut struct {
 	context.Context
-	left int
+	left atomic.Int64
+}
+
+// cutAfter is a cut that ends after it was asked so many times.
+func cutAfter(ctx context.Context, times int) *cut {
+	c := &cut{Context: ctx}
+	c.left.Store(int64(times))
+	return c
 }
 
 func (c *cut) Err() error {
-	if c.left--; c.left < 0 {
+	if c.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return c.Context.Err()

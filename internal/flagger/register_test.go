@@ -284,9 +284,9 @@ func TestARegisterThatBrokeOffGoesOn(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for i := 0; ; i++ { // each turn is cut off a little later
-			ctx := &cut{Context: t.Context(), left: 20 + 40*i}
+			ctx := cutAfter(t.Context(), 20+40*i)
 			err := h.Work(ctx, l.ID)
-			if err == nil && ctx.left >= 0 {
+			if err == nil && ctx.left.Load() >= 0 {
 				break
 			}
 			if i > 300 {

@@ -186,7 +186,7 @@ func closing(w *bytes.Buffer, skips map[string]int) {
 		if i > 0 {
 			w.WriteByte(';')
 		}
-		fmt.Fprintf(w, " %d of them: %s", skips[r], r)
+		fmt.Fprintf(w, " %s (%d)", r, skips[r])
 	}
 	if len(reasons) > most {
 		fmt.Fprintf(w, "; and %d reasons more", len(reasons)-most)

@@ -93,7 +93,7 @@ func TestItShowsWhatGoTestShows(t *testing.T) {
 	if err := summarize(bytes.NewReader(run("-json", "./...")), &got); err != nil {
 		t.Fatal(err)
 	}
-	const summary = "summary: 3 tests skipped: 2 of them: no key: no cellar; 1 of them: for no reason\n"
+	const summary = "summary: 3 tests skipped: no key: no cellar (2); for no reason (1)\n"
 	shown, ok := strings.CutSuffix(got.String(), summary)
 	if !ok {
 		t.Errorf("the last line is not %q", summary)
