@@ -326,6 +326,15 @@ func (a *App) reindex(ctx context.Context) error {
 			}
 		}
 	})
+	if err == nil {
+		err = a.Vault.Once("search-objects", func() error {
+			for after, err := a.Search.Renew(ctx, a.DB, -1, atOnce); ; after, err = a.Search.Renew(ctx, a.DB, after, atOnce) {
+				if err != nil || after == 0 {
+					return err
+				}
+			}
+		})
+	}
 	if err != nil && ctx.Err() == nil {
 		// What is new is found; the rest after the next start.
 		a.Log.ErrorContext(ctx, "the index of what was there before is not complete", "error", err)

@@ -459,11 +459,12 @@ func (c *call) storeRow(ctx context.Context, a accepted) error {
 
 // refresh recomputes what the notice's row says of its items, and stores it.
 func (r *Room) refresh(ctx context.Context, tx *db.Tx, n *Notice, now time.Time) error {
-	due, err := db.One(ctx, tx, func(row db.Row) (time.Time, error) {
-		var t time.Time
-		err := row.Scan(db.Time(&t))
-		return t, err
-	}, `SELECT min(due_at) FROM notice_items WHERE notice_id = $1 AND state = 'pending'`, n.ID)
+	var due time.Time
+	_, err := db.One(ctx, tx, func(row db.Row) (struct{}, error) {
+		return struct{}{}, row.Scan(db.Time(&due), &n.Awaits)
+	}, `
+		SELECT (SELECT min(due_at) FROM notice_items WHERE notice_id = $1 AND state = 'pending'),
+			EXISTS (SELECT 1 FROM notice_items WHERE notice_id = $1 AND state = 'pending')`, n.ID)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 	version, digest, canonical_sealed, key_wrapped, deadline_minutes, grounds, functions, tier, item_count, broad, approvals_needed, may_tell,
 	preserve_months, advance_from, emergency, drafted_by, created_at, drafted_at`
 	living = `life, delivery, rung, outcome, proposed_at, approved_at,
-	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, reminded_at, overdue_at, answered_at,
+	issued_at, logged_at, log_seq, sent_at, accepted_at, received_at, deemed_at, unreceived_at, due_at, awaits, reminded_at, overdue_at, answered_at,
 	closed_at, withdrawn_at`
 )
 
@@ -47,7 +47,7 @@ func scan(row db.Row) (Notice, error) {
 		&grounds, &functions, &n.Tier, &n.ItemCount, &broad, &n.ApprovalsNeeded, &n.MayTell, &n.PreserveMonths, db.Time(&n.AdvanceFrom),
 		&n.Emergency, &n.DraftedBy, db.Time(&n.CreatedAt), db.Time(&n.DraftedAt), &n.Life, &n.Delivery, &n.Rung, &n.Outcome,
 		db.Time(&n.ProposedAt), db.Time(&n.ApprovedAt), db.Time(&n.IssuedAt), db.Time(&n.LoggedAt), &n.LogSeq, db.Time(&n.SentAt),
-		db.Time(&n.AcceptedAt), db.Time(&n.ReceivedAt), db.Time(&n.DeemedAt), db.Time(&n.Unreceived), db.Time(&n.DueAt),
+		db.Time(&n.AcceptedAt), db.Time(&n.ReceivedAt), db.Time(&n.DeemedAt), db.Time(&n.Unreceived), db.Time(&n.DueAt), &n.Awaits,
 		db.Time(&n.RemindedAt), db.Time(&n.OverdueAt), db.Time(&n.AnsweredAt), db.Time(&n.ClosedAt), db.Time(&n.WithdrawnAt),
 		&n.envelope, &n.rowMAC, &n.sentMAC)
 	if err != nil {
@@ -95,7 +95,7 @@ func (n Notice) lived() []any {
 		n.Life, n.Delivery, n.Rung, n.Outcome,
 		db.MicrosOrNull(n.ProposedAt), db.MicrosOrNull(n.ApprovedAt), db.MicrosOrNull(n.IssuedAt),
 		db.MicrosOrNull(n.LoggedAt), n.LogSeq, db.MicrosOrNull(n.SentAt), db.MicrosOrNull(n.AcceptedAt), db.MicrosOrNull(n.ReceivedAt),
-		db.MicrosOrNull(n.DeemedAt), db.MicrosOrNull(n.Unreceived), db.MicrosOrNull(n.DueAt), db.MicrosOrNull(n.RemindedAt),
+		db.MicrosOrNull(n.DeemedAt), db.MicrosOrNull(n.Unreceived), db.MicrosOrNull(n.DueAt), n.Awaits, db.MicrosOrNull(n.RemindedAt),
 		db.MicrosOrNull(n.OverdueAt), db.MicrosOrNull(n.AnsweredAt), db.MicrosOrNull(n.ClosedAt), db.MicrosOrNull(n.WithdrawnAt),
 	}
 }

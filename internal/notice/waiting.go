@@ -129,8 +129,7 @@ func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
 		{&a.Confirm, auth.Seat(by, auth.NoticeConfirm), `SELECT 1 FROM notice_deemed d CROSS JOIN notices n WHERE d.confirmed_by IS NULL AND d.proposed_by <> $2
 			AND n.id = d.notice_id AND n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL`, []any{by.Person}},
 		{&a.Receive, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NULL AND n.sent_mac IS NOT NULL`, nil},
-		{&a.Answer, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL
-			AND EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = n.id AND i.state = 'pending')`, nil},
+		{&a.Answer, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL AND n.awaits = TRUE`, nil},
 		{&a.Due1h, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.sent_mac IS NOT NULL AND ` + dueBy + `<= $2`, []any{soon}},
 		{&a.Verify, auth.Seat(by, auth.NoticeVerify), `SELECT DISTINCT i.notice_id FROM notice_items i CROSS JOIN notices n
 			WHERE i.state = 'answered' AND n.id = i.notice_id AND ` + mine, nil},

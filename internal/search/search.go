@@ -1,8 +1,9 @@
 // Package search finds things by the words about them: references, platforms
 // and an organisation's own notes, in either language.
 //
-// A text is kept as words in lower case without accents, each with a letter in
-// front of it, and found by whole words; the last word asked for may be the
+// A text is kept as words in lower case without accents, each with two letters in
+// front of it, what kind of word it is and of what kind of thing (a word that
+// many cases and no notice have is one look for notices), and found by whole words; the last word asked for may be the
 // beginning of one. Beginnings are kept like words: a database that had to look
 // for all words that begin so would read whatever stands about any of them.
 // Words of sealed texts are kept as MACs under the instance key and the party:
@@ -42,8 +43,11 @@ const (
 	beginWord  = "b" // the beginning of a plain one
 	sealedWord = "z"
 	partyWord  = "p"
-	objectWord = "o"
 )
+
+// of says a word of the kinds above for one kind of object: after its first
+// letter stands the object's.
+func of(object, word string) string { return word[:1] + object[:1] + word[1:] }
 
 // An Index keeps and finds words. It is safe for concurrent use. The nil Index
 // keeps nothing and finds nothing, for rooms that stand alone in tests.
@@ -90,7 +94,7 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 	if x == nil || d.Party == "" {
 		return nil
 	}
-	words := []string{party(d.Party), objectWord + d.Object}
+	var words []string
 	for _, p := range d.Plain {
 		ref := numbers(p)
 		for _, w := range split(p) {
@@ -104,7 +108,10 @@ func (x *Index) Add(ctx context.Context, tx *db.Tx, d Doc) error {
 	for _, w := range split(d.Sealed) {
 		words = append(words, x.sealed(d.Party, w))
 	}
-	words = unique(words)
+	for i, w := range words {
+		words[i] = of(d.Object, w)
+	}
+	words = unique(append([]string{party(d.Party)}, words...))
 	return tx.Gather(ctx, `INSERT INTO search_docs (id, party_id, object, object_id, part, words)`,
 		x.next(d.At), d.Party, d.Object, d.ObjectID, d.Part, strings.Join(words, " "))
 }
@@ -292,36 +299,34 @@ func before(id int64) int64 {
 	return id
 }
 
-// terms are the words that a text must hold: the party's own, the kind of
-// thing, and those of the question.
+// terms are the words that a text must hold: the party's own, and those of the
+// question.
 func (x *Index) terms(q Question) []db.Term {
 	asked := split(q.Text)
 	if x == nil || len(asked) == 0 {
 		return nil
 	}
 	if whole := numbers(strings.ToLower(strings.TrimSpace(q.Text))); len(whole) > 0 && len(asked) > 2 {
-		return append(x.scope(q), db.Term{whole[0], beginWord + strings.TrimPrefix(whole[0], plainWord)})
+		return append(x.scope(q), db.Term{of(q.Object, whole[0]), of(q.Object, beginWord+strings.TrimPrefix(whole[0], plainWord))})
 	}
 	out := x.scope(q)
 	for i, w := range asked[:min(len(asked), maxTerms)] {
-		t := db.Term{plainWord + w}
+		t := db.Term{of(q.Object, plainWord+w)}
 		if q.Party != "" {
-			t = append(t, x.sealed(q.Party, w))
+			t = append(t, of(q.Object, x.sealed(q.Party, w)))
 		}
 		if i == len(asked)-1 && len(w) >= minPrefix {
-			t = append(t, beginWord+w)
+			t = append(t, of(q.Object, beginWord+w))
 		}
 		out = append(out, t)
 	}
 	return out
 }
 
-// scope narrows a question to a party and a kind of thing, so that what others
-// have makes it no slower.
+// scope narrows a question to a party.
 func (x *Index) scope(q Question) []db.Term {
-	out := []db.Term{{objectWord + q.Object}}
-	if q.Party != "" {
-		out = append(out, db.Term{party(q.Party)})
+	if q.Party == "" {
+		return nil
 	}
-	return out
+	return []db.Term{{party(q.Party)}}
 }
