@@ -32,6 +32,9 @@ func (r *Room) Assess(ctx context.Context, by party.Actor, id ID, base int, a As
 			v = Version{Assessment: a.ordered(), ID: db.NewID(), Version: c.Assessed + 1, Person: by.Person, At: now, Pack: s.Pack.Ref}
 			c.Assessed, c.Tier, c.ListClass, c.Opinion = v.Version, policy.Tier(a.Tier), policy.ListClass(a.Listed.Class), ""
 			c.Complete, c.OrderFault = judge(v.Assessment, s.Pack, nil)
+			for _, g := range v.MetGrounds() {
+				c.about(topicOf[g])
+			}
 			if c.Tier == policy.ThreatToLife && c.Held(now) {
 				c.HeldUntil = now // a hold never stands against a threat to life
 			}

@@ -318,16 +318,17 @@ func (r *Room) insertFiles(ctx context.Context, tx *db.Tx, c *Case, id CaptureID
 		if err != nil {
 			return err
 		}
+		var mark any // of what is looked at, so that nobody is shown it twice
+		if kind, _, _ := strings.Cut(f.MediaType, "/"); kind == "image" || kind == "video" || kind == "audio" {
+			c.Heavy, mark = true, r.mediaMAC(f.Ref.SHA256)
+		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO capture_files (id, capture_id, case_id, n, kind, media_type, sha256, size, stored, stored_size, captured_at, name_sealed)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			INSERT INTO capture_files (id, capture_id, case_id, n, kind, media_type, sha256, size, stored, stored_size, captured_at, name_sealed, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 			f.ID, id, c.ID, i+1, f.Kind, f.MediaType, f.Ref.SHA256.String(), f.Ref.Size, f.Ref.Stored.String(), f.Ref.StoredSize,
-			db.Micros(f.CapturedAt), name)
+			db.Micros(f.CapturedAt), name, mark)
 		if err != nil {
 			return err
-		}
-		if kind, _, _ := strings.Cut(f.MediaType, "/"); kind == "image" || kind == "video" || kind == "audio" {
-			c.Heavy = true
 		}
 	}
 	return nil

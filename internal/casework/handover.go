@@ -171,7 +171,7 @@ func (r *Room) AcceptHandOver(ctx context.Context, by party.Actor, id HandOverID
 		}
 		c.HandedFrom, c.Heavy, c.urgent = h.ID, sender.Heavy, sender.urgent
 		c.AheadAt = now // a person handed it over
-		c.Channels, c.Languages = []string{string(report.Partner)}, sender.Languages
+		c.Channels, c.Languages, c.Topics = []string{string(report.Partner)}, sender.Languages, sender.Topics
 		if err := r.store(ctx, tx, &c, ls, now); err != nil {
 			return "", err
 		}

@@ -275,6 +275,7 @@ func takeIn(c *Case, f report.Facts) {
 	if !slices.Contains(c.Languages, string(f.Lang)) {
 		c.Languages = append(c.Languages, string(f.Lang))
 	}
+	c.about(string(f.Category))
 	c.Heavy = c.Heavy || f.Files > 0
 	c.urgent = c.urgent || life(f) && !f.Bulk
 	c.Soon = c.Soon || f.Soon

@@ -217,9 +217,10 @@ func (r *Room) countOwn(ctx context.Context, by party.Actor, out *Counts) error 
 }
 
 // Next returns the case that the actor should look at now: free, not skipped by
-// them, the first by priority, but light if one of their last three was heavy
-// or the day's exposure is used up (ui/principles.md 11). ok is false if none
-// waits.
+// them, of no topic that they asked not to be given, the first by priority, but
+// light if one of their last three was heavy or the day's exposure is used up,
+// and before all others one whose pictures they have not seen with another case
+// (ui/principles.md 11). ok is false if none waits for them.
 func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err error) {
 	now := r.Clock.Now()
 	if !auth.Seat(by, auth.CaseWork) {
@@ -229,26 +230,41 @@ func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err e
 	if err != nil {
 		return c, false, err
 	}
+	e, err := r.Exposure(ctx, by)
+	if err != nil {
+		return c, false, err
+	}
 	for _, onlyLight := range []bool{light, false} {
-		cases, err := db.All(ctx, r.DB, scanCase, `
-			SELECT `+caseColumns+` FROM cases
-			WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
-				AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
-				AND ($4 = 0 OR heavy = FALSE OR (soon = TRUE AND tier = '' AND ahead_at > 0) OR tier = 'threat-to-life')
-			ORDER BY priority DESC, id LIMIT 1`, by.Party, db.Micros(now), by.Person, flag(onlyLight))
-		if err != nil {
-			return c, false, err
+		if e.Full && !onlyLight {
+			break // at 100 % only light work is offered
 		}
-		if len(cases) > 0 {
-			return cases[0], true, nil
-		}
-		e, err := r.Exposure(ctx, by)
-		if err != nil || e.Full || !onlyLight {
-			return c, false, err // at 100 % only light work is offered
+		for _, unseen := range []bool{true, false} {
+			cases, err := db.All(ctx, r.DB, scanCase, selectNext, by.Party, db.Micros(now), by.Person, flag(onlyLight), flag(unseen))
+			if err != nil {
+				return c, false, err
+			}
+			if len(cases) > 0 {
+				return cases[0], true, nil
+			}
 		}
 	}
 	return c, false, nil
 }
+
+// selectNext finds what may be offered to the person $3 of the party $1 at $2:
+// with $4 = 1 only light work, with $5 = 1 nothing with a picture that they were
+// shown with another case.
+const selectNext = `
+	SELECT ` + caseColumns + ` FROM cases
+	WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
+		AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
+		AND NOT EXISTS (
+			SELECT 1 FROM topic_wishes w
+			WHERE w.person_id = $3 AND (cases.topics LIKE '%"' || w.topic || '"%' OR (w.topic = '` + TopicMedia + `' AND cases.heavy = TRUE)))
+		AND ($4 = 0 OR heavy = FALSE OR (soon = TRUE AND tier = '' AND ahead_at > 0) OR tier = 'threat-to-life')
+		AND ($5 = 0 OR heavy = FALSE OR NOT EXISTS (
+			SELECT 1 FROM media_seen m WHERE m.person_id = $3 AND m.case_id <> cases.id AND m.mac IN (` + mediaOfCase + `)))
+	ORDER BY priority DESC, id LIMIT 1`
 
 func flag(b bool) int64 {
 	if b {

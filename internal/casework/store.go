@@ -19,7 +19,7 @@ import (
 )
 
 const caseColumns = `id, ref, party_id, state, holder, locked_until, jurisdiction, platform, kind, kinds, locations, reports, voices,
-	channels, languages, heavy, urgent, soon, ahead_at, burst, bulk, crisis, queue, priority, why, ranked_at, tier, list_class, assessed, complete,
+	channels, languages, topics, heavy, urgent, soon, ahead_at, burst, bulk, crisis, queue, priority, why, ranked_at, tier, list_class, assessed, complete,
 	order_fault, opinion, captures, no_capture, dossiers, held_until, holds, handed_from, outcome, opened_at, deadline_at,
 	closed_at, again, again_at, lane_id, turn_at, version, key_wrapped`
 
@@ -27,7 +27,7 @@ func scanCase(row db.Row) (Case, error) {
 	var c Case
 	var key []byte
 	err := row.Scan(&c.ID, &c.Ref, &c.Party, &c.State, db.Text(&c.Holder), db.Time(&c.LockedUntil), &c.Jurisdiction,
-		&c.Platform, &c.Kind, db.ListInto(&c.kinds), &c.Locations, &c.ReportCount, &c.Voices, db.ListInto(&c.Channels), db.ListInto(&c.Languages), &c.Heavy, &c.urgent, &c.Soon, db.Time(&c.AheadAt), &c.Burst, &c.Bulk, &c.crisis,
+		&c.Platform, &c.Kind, db.ListInto(&c.kinds), &c.Locations, &c.ReportCount, &c.Voices, db.ListInto(&c.Channels), db.ListInto(&c.Languages), db.ListInto(&c.Topics), &c.Heavy, &c.urgent, &c.Soon, db.Time(&c.AheadAt), &c.Burst, &c.Bulk, &c.crisis,
 		&c.Queue, &c.Priority, db.ListInto(&c.Why), db.Time(&c.rankedAt), &c.Tier, &c.ListClass, &c.Assessed, &c.Complete, &c.OrderFault,
 		&c.Opinion, &c.Captures, &c.NoCapture, &c.Dossiers, db.Time(&c.HeldUntil), &c.Holds, db.Text(&c.HandedFrom),
 		&c.Outcome, db.Time(&c.OpenedAt), db.Time(&c.Deadline), db.Time(&c.ClosedAt), &c.Again, db.Time(&c.againAt), db.Text(&c.LaneID), db.Time(&c.TurnAt), &c.Version, &key)
@@ -50,7 +50,7 @@ func hide[T any](v T, err error) (T, error) {
 func insertCase(ctx context.Context, tx *db.Tx, c Case) error {
 	return tx.Send(ctx, `INSERT INTO cases (`+caseColumns+`) VALUES (`+db.Places(1, strings.Count(caseColumns, ",")+1)+`)`,
 		c.ID, c.Ref, c.Party, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Jurisdiction, c.Platform, c.Kind,
-		db.List(c.kinds), c.Locations, c.ReportCount, c.Voices, db.List(c.Channels), db.List(c.Languages), c.Heavy, c.urgent, c.Soon, db.MicrosOrNull(c.AheadAt), c.Burst, c.Bulk, c.crisis, c.Queue,
+		db.List(c.kinds), c.Locations, c.ReportCount, c.Voices, db.List(c.Channels), db.List(c.Languages), db.List(c.Topics), c.Heavy, c.urgent, c.Soon, db.MicrosOrNull(c.AheadAt), c.Burst, c.Bulk, c.crisis, c.Queue,
 		c.Priority, db.List(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion,
 		c.Captures, c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, db.OrNull(c.HandedFrom), c.Outcome,
 		db.Micros(c.OpenedAt), db.Micros(c.Deadline), db.MicrosOrNull(c.ClosedAt), c.Again, db.MicrosOrNull(c.againAt), db.OrNull(c.LaneID), db.MicrosOrNull(c.TurnAt), c.Version, []byte(c.key))
@@ -63,13 +63,13 @@ func save(ctx context.Context, tx *db.Tx, c *Case) error {
 			reports = $10, channels = $11, languages = $12, heavy = $13, urgent = $14, crisis = $15, queue = $16, priority = $17,
 			why = $18, ranked_at = $19, tier = $20, list_class = $21, assessed = $22, complete = $23, order_fault = $24,
 			opinion = $25, captures = $26, no_capture = $27, dossiers = $28, held_until = $29, holds = $30, outcome = $31,
-			closed_at = $32, burst = $33, voices = $34, soon = $35, ahead_at = $36, again = $37, again_at = $38, bulk = $39, turn_at = $40, version = version + 1
+			closed_at = $32, burst = $33, voices = $34, soon = $35, ahead_at = $36, again = $37, again_at = $38, bulk = $39, turn_at = $40, topics = $41, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.State, db.OrNull(c.Holder), db.MicrosOrNull(c.LockedUntil), c.Platform, c.Kind, db.List(c.kinds),
 		c.Locations, c.ReportCount, db.List(c.Channels), db.List(c.Languages), c.Heavy, c.urgent, c.crisis, c.Queue, c.Priority,
 		db.List(c.Why), db.Micros(c.rankedAt), c.Tier, c.ListClass, c.Assessed, c.Complete, c.OrderFault, c.Opinion, c.Captures,
 		c.NoCapture, c.Dossiers, db.MicrosOrNull(c.HeldUntil), c.Holds, c.Outcome, db.MicrosOrNull(c.ClosedAt), c.Burst, c.Voices, c.Soon,
-		db.MicrosOrNull(c.AheadAt), c.Again, db.MicrosOrNull(c.againAt), c.Bulk, db.MicrosOrNull(c.TurnAt))
+		db.MicrosOrNull(c.AheadAt), c.Again, db.MicrosOrNull(c.againAt), c.Bulk, db.MicrosOrNull(c.TurnAt), db.List(c.Topics))
 	if err == nil && n != 1 {
 		err = fmt.Errorf("case %s changed under its lock", c.ID)
 	}
@@ -105,6 +105,9 @@ func (r *Room) move(ctx context.Context, tx *db.Tx, s situation, t Transition, c
 		return s.Case, err
 	}
 	if err := r.settle(ctx, tx, &c, s.Now); err != nil {
+		return s.Case, err
+	}
+	if err := saw(ctx, tx, s, c); err != nil {
 		return s.Case, err
 	}
 	return c, r.record(ctx, tx, s.By, c, t.Kind, data, s.Now)

@@ -2,11 +2,14 @@ package demo
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 )
 
@@ -24,11 +27,16 @@ var album [pictures]struct {
 }
 
 // picture returns the n-th synthetic picture as PNG: hills of grey with grain,
-// which show nothing.
-func picture(n int) []byte {
+// which show nothing. The comment in it makes it another file, so that it counts
+// as never seen before (PNG specification, third edition, 11.3.3.2).
+func picture(n int, comment string) []byte {
 	p := &album[n%pictures]
 	p.once.Do(func() { p.png = draw(uint64(n % pictures)) }) //nolint:gosec // a small index
-	return p.png
+	said := []byte("tEXtComment\x00" + comment)
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(said)-len("tEXt"))) //nolint:gosec // a short text
+	chunk = binary.BigEndian.AppendUint32(append(chunk, said...), crc32.ChecksumIEEE(said))
+	const end = 12 // bytes of the last chunk
+	return slices.Concat(p.png[:len(p.png)-end], chunk, p.png[len(p.png)-end:])
 }
 
 func draw(seed uint64) []byte {

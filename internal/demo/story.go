@@ -267,7 +267,7 @@ func (s *story) submit(ctx context.Context, i int) error {
 		in.Locations = s.links[:1+s.rng.IntN(len(s.links))]
 	}
 	if channel == report.Web && s.rng.IntN(4) == 0 {
-		in.Files = []report.Upload{{Name: "tangkapan-layar.png", MediaType: "image/png", Content: bytes.NewReader(picture(s.rng.IntN(pictures)))}}
+		in.Files = []report.Upload{{Name: "tangkapan-layar.png", MediaType: "image/png", Content: bytes.NewReader(picture(s.rng.IntN(pictures), fmt.Sprint(s.name, " reported ", i)))}}
 	}
 	r, err := s.Report.Submit(ctx, in)
 	s.receipts = append(s.receipts, r)
@@ -305,7 +305,7 @@ func (s *story) evidence(ctx context.Context) error {
 		return s.Casework.NoCaptureReason(ctx, s.analyst.Actor, s.caseID, "Tautan hanya terbuka bagi anggota; isi dinilai dari berkas pelapor.")
 	}
 	_, err := s.Casework.AddCapture(ctx, s.analyst.Actor, s.caseID, "", []casework.Upload{{
-		Name: "tangkapan.png", MediaType: "image/png", Content: bytes.NewReader(picture(s.rng.IntN(pictures))),
+		Name: "tangkapan.png", MediaType: "image/png", Content: bytes.NewReader(picture(s.rng.IntN(pictures), s.name)),
 	}})
 	return err
 }

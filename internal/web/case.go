@@ -167,7 +167,9 @@ func (s *Server) casePane(r *http.Request, page components.Page, v casework.View
 		return nil, err
 	}
 	pane.Captures = s.capturesPanel(page, by, v, can)
-	pane.Media = s.mediaView(r, by, v, pane.Reports.files)
+	if pane.Media, err = s.mediaView(r, by, v, pane.Reports.files); err != nil {
+		return nil, err
+	}
 	pane.Reviews = auth.Seat(by, auth.CaseEvidence)
 	pane.Tabs = []components.Tab{
 		{Label: p.T("triage.panel.reports"), Count: p.Number(int64(c.ReportCount)), Panel: "panel-reports", Active: true},

@@ -14,6 +14,7 @@ import (
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
+	"github.com/tangkal/tangkal/internal/vault"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
 
@@ -227,6 +228,7 @@ type MediaView struct {
 	Frames []MediaFrame
 	None   bool // nothing here is a picture
 	Ask    string
+	Before string // says with which case the reader was shown this very picture; "" if with none
 	Claims string // what reporters say it shows
 }
 
@@ -241,42 +243,62 @@ type MediaFrame struct {
 const maxFrames = 12
 
 // mediaView collects pictures: those of captures first, then what reporters
-// sent.
-func (s *Server) mediaView(r *http.Request, by party.Actor, v casework.View, sent []sentFile) MediaView {
+// sent. One that the reader was shown with another case stays covered until they
+// ask for it.
+func (s *Server) mediaView(r *http.Request, by party.Actor, v casework.View, sent []sentFile) (MediaView, error) {
 	p := i18n.For(langOf(r))
-	type picture struct{ id, facts, src string }
+	type picture struct {
+		id, facts, src string
+		sum            vault.Digest
+	}
 	var all []picture
 	for _, c := range slices.Backward(v.Captures) {
 		for _, f := range c.Files {
 			if slices.Contains(shownTypes, f.MediaType) {
-				all = append(all, picture{string(f.ID), f.MediaType + ", " + p.Bytes(f.Ref.Size), s.captureURL(by, f.ID)})
+				all = append(all, picture{string(f.ID), f.MediaType + ", " + p.Bytes(f.Ref.Size), s.captureURL(by, f.ID), f.Ref.SHA256})
 			}
 		}
 	}
 	for _, f := range sent {
 		if slices.Contains(shownTypes, f.file.MediaType) {
-			all = append(all, picture{string(f.file.ID), f.file.MediaType + ", " + p.Bytes(f.file.Size), s.sentURL(by, f.report, f.file.ID)})
+			all = append(all, picture{string(f.file.ID), f.file.MediaType + ", " + p.Bytes(f.file.Size), s.sentURL(by, f.report, f.file.ID), f.file.SHA256})
 		}
 	}
 	out := MediaView{None: len(all) == 0}
 	if out.None || !auth.Seat(by, auth.CaseEvidence) {
 		out.None = true
-		return out
+		return out, nil
+	}
+	sums := make([]vault.Digest, len(all))
+	for i, x := range all {
+		sums[i] = x.sum
+	}
+	before, err := s.Casework.SeenBefore(r.Context(), by, v.Case.ID, sums)
+	if err != nil {
+		return out, err
 	}
 	asked := r.URL.Query().Get("media")
 	holds := v.Case.State == casework.Taken && v.Case.Holder == by.Person
-	at := max(0, slices.IndexFunc(all, func(x picture) bool { return x.id == asked }))
+	at := slices.IndexFunc(all, func(x picture) bool { return x.id == asked })
+	shows := at >= 0
+	if at < 0 {
+		at = max(0, slices.IndexFunc(all, func(x picture) bool { return before[x.sum] == "" }))
+		shows = holds && before[all[at].sum] == ""
+	}
 	path := "/cases/" + string(v.Case.ID)
 	for i, x := range all[:min(len(all), maxFrames)] {
 		out.Frames = append(out.Frames, MediaFrame{
-			Href: path + "?media=" + urlQuery(x.id), Label: p.T("triage.media.nth", "N", i+1, "Of", len(all)), Current: i == at && (holds || asked != ""),
+			Href: path + "?media=" + urlQuery(x.id), Label: p.T("triage.media.nth", "N", i+1, "Of", len(all)), Current: i == at && shows,
 		})
 	}
+	if ref := before[all[at].sum]; ref != "" {
+		out.Before = p.T("triage.media.before", "Ref", ref)
+	}
 	out.Text = p.T("triage.media.nth", "N", at+1, "Of", len(all)) + ", " + all[at].facts
-	if out.Ask = path + "?media=" + urlQuery(all[at].id); holds || asked != "" {
+	if out.Ask = path + "?media=" + urlQuery(all[at].id); shows {
 		out.Src = all[at].src
 	}
-	return out
+	return out, nil
 }
 
 // A RecordPane is what is on record of a case that nobody here assesses now.

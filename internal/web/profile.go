@@ -30,6 +30,7 @@ type ProfilePage struct {
 	Mails    bool           // letters are sent at all
 	Urgent   bool
 	Hours    []components.Choice
+	Topics   []components.Choice // that cases may be about; none for whoever is given no cases
 	Saved    string
 	Errors   []components.FieldError
 }
@@ -125,6 +126,9 @@ func (s *Server) profilePage(r *http.Request) (ProfilePage, error) {
 		return pg, err
 	}
 	pg.Mails, pg.Urgent, pg.Hours = s.Mail.Enabled(), wish.Urgent, hours(c.P, wish.Daily)
+	if pg.Topics, err = s.ownTopics(ctx, actor, c.P); err != nil {
+		return pg, err
+	}
 	for _, k := range keys {
 		pg.Keys = append(pg.Keys, ProfileKey{ID: string(k.ID), Label: k.Label, Method: c.P.T("public.profile.method." + string(k.Method)), At: k.CreatedAt, Revoked: k.RevokedAt})
 	}

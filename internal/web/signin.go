@@ -66,6 +66,7 @@ func (s *Server) signInRoutes() []Route {
 		{"POST /first-run", "", s.postFirstRun},
 		{"GET /profile", auth.PolicyRead, s.getProfile},
 		{"POST /profile", auth.PolicyRead, s.postProfile},
+		{"POST /profile/topics", auth.CaseWork, s.postProfileTopics},
 		{"POST /profile/passkeys", auth.PartyRead, s.postProfilePasskey},
 		{"POST /profile/keys", auth.PartyRead, s.postProfileKey},
 		{"POST /profile/keys/{id}/revoke", auth.PartyKey, s.postProfileKeyRevoke},

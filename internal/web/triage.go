@@ -220,6 +220,9 @@ func (s *Server) triagePage(r *http.Request, id casework.ID) (TriagePage, error)
 	}
 	pg.Queue = s.queuePane(by, pg.Page, f, rows, next, names, waiting.cases)
 	pg.Queue.Light = light
+	if err := s.markAvoided(ctx, by, p, pg.Queue.Rows, rows); err != nil {
+		return pg, err
+	}
 	if pg.Exposure != nil && pg.Exposure.Seen >= pg.Exposure.Limit {
 		pg.Queue.Dose = &components.Note{Tone: components.ToneAmber, Icon: "coffee", Strong: p.T("ui.exposure.full"), Text: p.T("triage.dose")}
 	}
@@ -474,7 +477,7 @@ var referencePattern = regexp.MustCompile(`^[A-Z0-9]{1,12}-[A-Z]{2}-[0-9]{4}-[0-
 // of them, so that it can say nothing else.
 var saids = []string{
 	"taken", "released", "skipped", "assigned", "saved", "proposed", "asked", "given", "held", "hold-ended", "located", "captured",
-	"requested", "no-capture", "replied", "handed", "accepted", "returned", "undone", "partly-undone", "withdrawn", "back",
+	"requested", "no-capture", "replied", "handed", "accepted", "returned", "undone", "partly-undone", "withdrawn", "back", "none",
 }
 
 // said is the toast after an act, and for a closing the way back.

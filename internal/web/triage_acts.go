@@ -21,7 +21,7 @@ func (s *Server) nextCase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return seeOther(w, r, "/triage")
+		return seeOther(w, r, "/triage?said=none")
 	}
 	if _, err := s.Casework.Take(ctx, by, c.ID); err != nil {
 		return err

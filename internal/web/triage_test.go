@@ -159,13 +159,14 @@ func (d desk) reported(t *testing.T, link string, files ...report.Upload) casewo
 	}
 }
 
-// picture is a synthetic one.
-func picture(t *testing.T) []byte {
+// picture is a synthetic one; those with another tint are others.
+func picture(t *testing.T, tint ...uint8) []byte {
 	t.Helper()
+	blue := append(tint, 90)[0]
 	img := image.NewRGBA(image.Rect(0, 0, 64, 48))
 	for x := range 64 {
 		for y := range 48 {
-			img.Set(x, y, color.RGBA{uint8(4 * x), uint8(5 * y), 90, 255})
+			img.Set(x, y, color.RGBA{uint8(4 * x), uint8(5 * y), blue, 255})
 		}
 	}
 	var b bytes.Buffer

@@ -117,7 +117,7 @@ func TestTwentyCasesTakeFewKeys(t *testing.T) {
 	for i := range 20 {
 		c := d.reported(t, fmt.Sprintf("%s-%d", aPost, i))
 		d.post(t, "/cases/"+string(c.ID)+"/take", nil)
-		d.uploads(t, "/cases/"+string(c.ID)+"/captures", picture(t))
+		d.uploads(t, "/cases/"+string(c.ID)+"/captures", picture(t, uint8(i)))
 		d.post(t, "/cases/"+string(c.ID)+"/release", nil)
 	}
 	p := browsertest.Open(t, browsertest.View{})
