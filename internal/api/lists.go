@@ -15,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/party"
 )
 
 func (s *server) listRoutes() []route {
@@ -22,19 +23,20 @@ func (s *server) listRoutes() []route {
 	return []route{
 		on(s, "POST", "/lists", auth.ListSend, "lists.add", s.addList(lists), created, reads(listSent{}, "list")),
 		on(s, "GET", "/lists", auth.ListRead, "lists.list", s.listLists(lists)),
-		on(s, "GET", "/lists/{id}", auth.ListRead, "lists.get", s.getList),
-		on(s, "PUT", "/lists/{id}/columns", auth.ListSend, "lists.columns", s.setListColumns),
-		on(s, "POST", "/lists/{id}/start", auth.ListSend, "lists.start", s.startList, accepted),
-		on(s, "GET", "/lists/{id}/faults", auth.ListRead, "lists.faults", s.listFaults, octets),
-		on(s, "DELETE", "/lists/{id}", auth.ListSend, "lists.discard", s.discardList),
+		on(s, "GET", "/lists/{id}", auth.ListRead, "lists.get", s.getList(lists)),
+		on(s, "PUT", "/lists/{id}/columns", auth.ListSend, "lists.columns", s.setListColumns(lists)),
+		on(s, "POST", "/lists/{id}/start", auth.ListSend, "lists.start", s.startList(lists), accepted),
+		on(s, "GET", "/lists/{id}/faults", auth.ListRead, "lists.faults", s.listFaults(lists), octets),
+		on(s, "DELETE", "/lists/{id}", auth.ListSend, "lists.discard", s.discardList(lists)),
+		on(s, "POST", "/lists/{id}/undo", auth.ListSend, "lists.undo", s.undoList(lists), accepted),
 		on(s, "POST", "/registers", auth.RegisterSend, "registers.add", s.addList(registers), created, reads(listSent{}, "list")),
 		on(s, "GET", "/registers", auth.RegisterRead, "registers.list", s.listLists(registers)),
-		on(s, "GET", "/registers/{id}", auth.RegisterRead, "registers.get", s.getList),
-		on(s, "PUT", "/registers/{id}/columns", auth.RegisterSend, "registers.columns", s.setListColumns),
-		on(s, "POST", "/registers/{id}/start", auth.RegisterSend, "registers.start", s.startList, accepted),
-		on(s, "GET", "/registers/{id}/faults", auth.RegisterRead, "registers.faults", s.listFaults, octets),
-		on(s, "DELETE", "/registers/{id}", auth.RegisterSend, "registers.discard", s.discardList),
-		on(s, "POST", "/registers/{id}/undo", auth.RegisterSend, "registers.undo", s.undoRegister),
+		on(s, "GET", "/registers/{id}", auth.RegisterRead, "registers.get", s.getList(registers)),
+		on(s, "PUT", "/registers/{id}/columns", auth.RegisterSend, "registers.columns", s.setListColumns(registers)),
+		on(s, "POST", "/registers/{id}/start", auth.RegisterSend, "registers.start", s.startList(registers), accepted),
+		on(s, "GET", "/registers/{id}/faults", auth.RegisterRead, "registers.faults", s.listFaults(registers), octets),
+		on(s, "DELETE", "/registers/{id}", auth.RegisterSend, "registers.discard", s.discardList(registers)),
+		on(s, "POST", "/registers/{id}/undo", auth.RegisterSend, "registers.undo", s.undoList(registers)),
 		on(s, "GET", "/cases/{id}/before", auth.CaseRead, "cases.before", s.decidedBefore),
 	}
 }
@@ -55,6 +57,8 @@ type listBody struct {
 	Made      int            `json:"made" doc:"Rows that became reports, or entries of a register"`
 	Again     int            `json:"again" doc:"Rows that your organisation had sent before"`
 	Wrong     int            `json:"wrong" doc:"Rows that could not be read"`
+	Back      int            `json:"back" doc:"Reports that were taken back; the others had been taken up"`
+	Party     string         `json:"party" doc:"Organisation that sent it"`
 	CreatedAt time.Time      `json:"created_at"`
 	Columns   []listColumn   `json:"columns"`
 	Counts    map[string]int `json:"counts,omitempty" doc:"Rows by outcome: ready, reported, kept, before, faulty"`
@@ -119,7 +123,7 @@ type listFault struct {
 
 func listOf(l flagger.List, head []string) listBody {
 	out := listBody{
-		ID: string(l.ID), State: string(l.State), Name: l.Name, Sheet: l.Sheet, Lines: l.Lines, Next: l.Next, Made: l.Made, Again: l.Again, Wrong: l.Wrong,
+		ID: string(l.ID), State: string(l.State), Name: l.Name, Sheet: l.Sheet, Lines: l.Lines, Next: l.Next, Made: l.Made, Again: l.Again, Wrong: l.Wrong, Back: l.Back, Party: string(l.Party),
 		CreatedAt: l.CreatedAt, Columns: []listColumn{},
 	}
 	for i, f := range l.Columns {
@@ -249,9 +253,24 @@ type getListInput struct {
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many rows at most"`
 }
 
-// getList: GET /lists/{id}, permission list.read.
-func (s *server) getList(ctx context.Context, in *getListInput) (*one[listBody], error) {
-	return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{Outcome: flagger.Outcome(in.Outcome), After: in.After, Limit: in.Limit})
+// ofKind wants a list of a kind: at the addresses of another it is as if absent.
+func (s *server) ofKind(ctx context.Context, k flagger.Kind, id flagger.ID) error {
+	l, err := s.Flagger.Get(ctx, auth.Actor(ctx), id)
+	if err == nil && l.Kind != k {
+		err = fault.Hidden("list")
+	}
+	return err
+}
+
+// getList: GET /lists/{id}, permission list.read, and GET /registers/{id},
+// register.read.
+func (s *server) getList(k flagger.Kind) func(context.Context, *getListInput) (*one[listBody], error) {
+	return func(ctx context.Context, in *getListInput) (*one[listBody], error) {
+		if err := s.ofKind(ctx, k, flagger.ID(in.ID)); err != nil {
+			return nil, err
+		}
+		return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{Outcome: flagger.Outcome(in.Outcome), After: in.After, Limit: in.Limit})
+	}
 }
 
 type listColumnsInput struct {
@@ -261,36 +280,61 @@ type listColumnsInput struct {
 	}
 }
 
-// setListColumns: PUT /lists/{id}/columns, permission list.send.
-func (s *server) setListColumns(ctx context.Context, in *listColumnsInput) (*one[listBody], error) {
-	if err := s.Flagger.SetColumns(ctx, auth.Actor(ctx), flagger.ID(in.ID), fields(in.Body.Columns)); err != nil {
-		return nil, err
+// setListColumns: PUT /lists/{id}/columns, permission list.send, and PUT
+// /registers/{id}/columns, register.send.
+func (s *server) setListColumns(k flagger.Kind) func(context.Context, *listColumnsInput) (*one[listBody], error) {
+	return func(ctx context.Context, in *listColumnsInput) (*one[listBody], error) {
+		if err := s.ofKind(ctx, k, flagger.ID(in.ID)); err != nil {
+			return nil, err
+		}
+		if err := s.Flagger.SetColumns(ctx, auth.Actor(ctx), flagger.ID(in.ID), fields(in.Body.Columns)); err != nil {
+			return nil, err
+		}
+		return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{})
 	}
-	return s.lookAtList(ctx, flagger.ID(in.ID), flagger.Choice{})
 }
 
-// startList: POST /lists/{id}/start, permission list.send.
-func (s *server) startList(ctx context.Context, in *ByID) (*struct{}, error) {
-	return nil, s.Flagger.Start(ctx, auth.Actor(ctx), flagger.ID(in.ID))
-}
-
-// discardList: DELETE /lists/{id}, permission list.send.
-func (s *server) discardList(ctx context.Context, in *ByID) (*struct{}, error) {
-	return nil, s.Flagger.Discard(ctx, auth.Actor(ctx), flagger.ID(in.ID))
-}
-
-// listFaults: GET /lists/{id}/faults, permission list.read, as CSV.
-func (s *server) listFaults(ctx context.Context, in *ByID) (*huma.StreamResponse, error) {
-	var b bytes.Buffer
-	if err := s.Flagger.WriteFaults(ctx, auth.Actor(ctx), flagger.ID(in.ID), printer(ctx), &b); err != nil {
-		return nil, err
+// toList does something to a list of a kind, and answers nothing.
+func (s *server) toList(k flagger.Kind, do func(context.Context, party.Actor, flagger.ID) error) func(context.Context, *ByID) (*struct{}, error) {
+	return func(ctx context.Context, in *ByID) (*struct{}, error) {
+		if err := s.ofKind(ctx, k, flagger.ID(in.ID)); err != nil {
+			return nil, err
+		}
+		return nil, do(ctx, auth.Actor(ctx), flagger.ID(in.ID))
 	}
-	return s.download("tangkal-faults.csv", "text/csv", int64(b.Len()), io.NopCloser(&b)), nil
 }
 
-// undoRegister: POST /registers/{id}/undo, permission register.send.
-func (s *server) undoRegister(ctx context.Context, in *ByID) (*struct{}, error) {
-	return nil, s.Flagger.Undo(ctx, auth.Actor(ctx), flagger.ID(in.ID))
+// startList: POST /lists/{id}/start, permission list.send, and POST
+// /registers/{id}/start, register.send.
+func (s *server) startList(k flagger.Kind) func(context.Context, *ByID) (*struct{}, error) {
+	return s.toList(k, s.Flagger.Start)
+}
+
+// discardList: DELETE /lists/{id}, permission list.send, and DELETE
+// /registers/{id}, register.send.
+func (s *server) discardList(k flagger.Kind) func(context.Context, *ByID) (*struct{}, error) {
+	return s.toList(k, s.Flagger.Discard)
+}
+
+// listFaults: GET /lists/{id}/faults, permission list.read, and GET
+// /registers/{id}/faults, register.read, as CSV.
+func (s *server) listFaults(k flagger.Kind) func(context.Context, *ByID) (*huma.StreamResponse, error) {
+	return func(ctx context.Context, in *ByID) (*huma.StreamResponse, error) {
+		if err := s.ofKind(ctx, k, flagger.ID(in.ID)); err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := s.Flagger.WriteFaults(ctx, auth.Actor(ctx), flagger.ID(in.ID), printer(ctx), &b); err != nil {
+			return nil, err
+		}
+		return s.download("tangkal-faults.csv", "text/csv", int64(b.Len()), io.NopCloser(&b)), nil
+	}
+}
+
+// undoList: POST /lists/{id}/undo, permission list.send, and POST
+// /registers/{id}/undo, register.send.
+func (s *server) undoList(k flagger.Kind) func(context.Context, *ByID) (*struct{}, error) {
+	return s.toList(k, s.Flagger.Undo)
 }
 
 // decidedBefore: GET /cases/{id}/before, permission case.read.

@@ -271,9 +271,12 @@ func (a *App) openRooms(ctx context.Context) (err error) {
 		},
 	})
 	a.Flagger = flagger.New(flagger.Deps{
-		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Reports: a.Report, Search: a.Search, Cage: a.Cage, Spare: a.Disk.Work,
+		DB: a.DB, Feed: a.Feed, Clock: a.Clock, Vault: a.Vault, Reports: a.Report, Cases: a.Casework, Search: a.Search, Cage: a.Cage, Spare: a.Disk.Work,
 		Enqueue: func(ctx context.Context, tx *db.Tx, id flagger.ID) error {
 			return a.Jobs.Enqueue(ctx, tx, jobList, string(id))
+		},
+		EnqueueBack: func(ctx context.Context, tx *db.Tx, id flagger.ID) error {
+			return a.Jobs.Enqueue(ctx, tx, jobListBack, string(id))
 		},
 	})
 	a.Notice = notice.New(notice.Deps{
@@ -344,8 +347,9 @@ func (a *App) reindex(ctx context.Context) error {
 
 // The kinds of job.
 const (
-	jobCapture = "capture"
-	jobList    = "list"
+	jobCapture  = "capture"
+	jobList     = "list"
+	jobListBack = "list-back"
 )
 
 // works are the jobs of the rooms.
@@ -360,14 +364,19 @@ func (a *App) works() []job.Work {
 			}
 			return a.Casework.DoCapture(ctx, casework.CaptureID(id))
 		},
-	}, {
-		Kind: jobList, Timeout: 15 * time.Minute, Attempts: 20,
+	}, a.listWork(jobList), a.listWork(jobListBack)}
+}
+
+// listWork is the job that goes on with a list, or with taking it back.
+func (a *App) listWork(kind string) job.Work {
+	return job.Work{
+		Kind: kind, Timeout: 15 * time.Minute, Attempts: 20,
 		Do: func(ctx context.Context, id string) (err error) {
-			ctx, end := a.Trace.Begin(ctx, "job "+jobList)
+			ctx, end := a.Trace.Begin(ctx, "job "+kind)
 			defer func() { end(err != nil) }()
 			return a.Flagger.Work(ctx, flagger.ID(id))
 		},
-	}}
+	}
 }
 
 // sweeps look for what falls due.
@@ -440,14 +449,20 @@ func (a *App) enqueueCaptures(ctx context.Context) error {
 
 // enqueueLists asks again for lists whose job was lost.
 func (a *App) enqueueLists(ctx context.Context) error {
-	ids, err := a.Flagger.Running(ctx)
-	if err != nil || len(ids) == 0 {
+	running, err := a.Flagger.Running(ctx)
+	if err != nil {
+		return err
+	}
+	undoing, err := a.Flagger.Undoing(ctx)
+	if err != nil || len(running)+len(undoing) == 0 {
 		return err
 	}
 	return a.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		for _, id := range ids {
-			if err := a.Jobs.Enqueue(ctx, tx, jobList, string(id)); err != nil {
-				return err
+		for kind, ids := range map[string][]flagger.ID{jobList: running, jobListBack: undoing} {
+			for _, id := range ids {
+				if err := a.Jobs.Enqueue(ctx, tx, kind, string(id)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

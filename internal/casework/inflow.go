@@ -154,7 +154,8 @@ func (in inflow) weighs(ctx context.Context, tx *db.Tx, c Case, f report.Facts, 
 
 // caseFor returns the case that a report belongs to: the one it is part of
 // already, else one of the same agency that shares a location, open ones first,
-// then the newest. CROSS JOIN is what SQLite takes for "this table first": on
+// then the newest; never one whose every report was taken back, of which nobody
+// has judged anything. CROSS JOIN is what SQLite takes for "this table first": on
 // its own it would read every case of the agency.
 func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, error) {
 	id, err := db.Value[ID](ctx, tx, `
@@ -173,7 +174,7 @@ func (r *Room) caseFor(ctx context.Context, tx *db.Tx, f report.Facts) (ID, erro
 		return h, err
 	}, func(in string) string {
 		return `SELECT c.id, c.state <> 'closed' FROM case_locations l CROSS JOIN cases c
-			WHERE l.location_id IN (` + in + `) AND c.id = l.case_id AND c.party_id = $1
+			WHERE l.location_id IN (` + in + `) AND c.id = l.case_id AND c.party_id = $1 AND c.outcome <> '` + outcomeTakenBack + `'
 			ORDER BY CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END, c.id DESC LIMIT 1`
 	}, f.Locations, f.Party)
 	if err != nil {

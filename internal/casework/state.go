@@ -35,6 +35,7 @@ const (
 	UndoClose     Event = "undo"
 	Reopen        Event = "reopen"
 	Join          Event = "join"
+	TakeBack      Event = "take-back"
 	Return        Event = "return"
 	Decide        Event = "decide"
 	Finish        Event = "finish"
@@ -78,6 +79,8 @@ var guards = map[string]guard{
 	"held":        held,
 	"was open":    was(Open),
 	"was taken":   was(Taken),
+	"last report": all(untouched, lastReport),
+	"untouched":   untouched,
 	"last":        lastDossier,
 	"more":        moreDossiers,
 }
@@ -139,6 +142,10 @@ func Transitions() []Transition {
 		{Decided, Join, Decided, "", "", "case.joined"},
 		{HandedOver, Join, HandedOver, "", "", "case.joined"},
 		{Closed, Join, Closed, "", "", "case.joined"},
+
+		// An organisation takes a report of its list back before anybody assessed it.
+		{Open, TakeBack, Closed, "", "last report", "case.taken-back"},
+		{Open, TakeBack, Open, "", "untouched", "case.report-taken-back"},
 	}
 }
 
@@ -329,6 +336,21 @@ func was(prior State) guard {
 		}
 		return nil
 	}
+}
+
+// untouched: nobody has begun to assess it.
+func untouched(s situation) error {
+	if s.Case.Assessed > 0 || s.Case.Captures > 0 || s.Case.NoCapture || s.Case.Held(s.Now) {
+		return fault.New(fault.Conflict, "case.begun", "Ref", s.Case.Ref)
+	}
+	return nil
+}
+
+func lastReport(s situation) error {
+	if s.Case.ReportCount > 1 {
+		return notFrom(s.Case, TakeBack)
+	}
+	return nil
 }
 
 func lastDossier(s situation) error {

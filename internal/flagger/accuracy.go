@@ -248,7 +248,8 @@ func (r *Room) countSince(ctx context.Context, from party.ID, since time.Time, a
 			at(of).Reports = n
 		}
 		return none, err
-	}, `SELECT r.from_party, r.party_id, count(*) FROM reports r WHERE `+where+` GROUP BY r.from_party, r.party_id`, args...)
+	}, `SELECT r.from_party, r.party_id, count(*) FROM reports r
+		WHERE `+where+` AND NOT EXISTS (SELECT 1 FROM case_reports b WHERE b.report_id = r.id AND b.back_at IS NOT NULL) GROUP BY r.from_party, r.party_id`, args...)
 	if err != nil {
 		return err
 	}
@@ -264,7 +265,7 @@ func (r *Room) countSince(ctx context.Context, from party.ID, since time.Time, a
 	}, `
 		SELECT r.from_party, r.party_id, c.state, c.outcome, count(DISTINCT c.id) FROM reports r
 		CROSS JOIN case_reports j CROSS JOIN cases c
-		WHERE `+where+` AND j.report_id = r.id AND c.id = j.case_id
+		WHERE `+where+` AND j.report_id = r.id AND j.back_at IS NULL AND c.id = j.case_id
 		GROUP BY r.from_party, r.party_id, c.state, c.outcome`, args...)
 	return err
 }

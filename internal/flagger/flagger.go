@@ -21,6 +21,7 @@ import (
 
 	"github.com/tangkal/tangkal/internal/auth"
 	"github.com/tangkal/tangkal/internal/cage"
+	"github.com/tangkal/tangkal/internal/casework"
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/feed"
@@ -42,7 +43,7 @@ const (
 	Draft   State = "draft"   // read, and not reported yet
 	Running State = "running" // its rows become reports, or entries
 	Done    State = "done"
-	Undone  State = "undone" // a register whose entries were taken back
+	Undone  State = "undone" // taken back: the entries of a register, or what nobody had begun with of a list
 )
 
 // A Field is what a column of a list holds.
@@ -84,6 +85,7 @@ type List struct {
 	EndedAt   time.Time // zero until it is done
 	UndoneAt  time.Time // zero unless it was taken back
 	UndoneBy  party.PersonID
+	Back      int // reports of a list that were taken back; the others had been taken up
 
 	Gone    bool      // its rows are no longer kept; what follows is empty then
 	Name    string    // of the file
@@ -113,6 +115,8 @@ const (
 const (
 	EventStarted        = "list.started"
 	EventDone           = "list.done"
+	EventUndone         = "list.undone"     // to be taken back
+	EventTakenBack      = "list.taken-back" // all that could be
 	EventRegister       = "register.started"
 	EventRegisterDone   = "register.done"
 	EventRegisterUndone = "register.undone"
@@ -125,6 +129,7 @@ type Deps struct {
 	Clock   clock.Clock
 	Vault   *vault.Vault
 	Reports *report.Room
+	Cases   *casework.Room
 	Search  *search.Index
 	Cage    *cage.Cage // opens workbooks; without one only text is read
 	// Spare refuses while the disk is nearly full; nil never does.
@@ -132,6 +137,10 @@ type Deps struct {
 	// Enqueue adds the job that calls Work to the transaction that started the
 	// list. Without it Running finds what is to be done.
 	Enqueue func(ctx context.Context, tx *db.Tx, id ID) error
+	// EnqueueBack adds another job that calls Work, to the transaction that takes
+	// a list back: a job that is done is not done again. Without it Undoing finds
+	// what is to be done.
+	EnqueueBack func(ctx context.Context, tx *db.Tx, id ID) error
 }
 
 // A Room takes lists. It is safe for concurrent use.

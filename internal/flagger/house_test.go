@@ -36,6 +36,7 @@ type house struct {
 	clock   *clock.Manual
 	vault   *vault.Vault
 	asked   []flagger.ID // that Work be done
+	back    []flagger.ID // that it take back
 
 	analyst              party.Actor // of the agency
 	lena, other, auditor party.Actor // of two flaggers and of oversight
@@ -63,8 +64,9 @@ func start(t testing.TB, d *db.DB) *house {
 	index := search.New(h.vault.MAC)
 	h.cases = casework.New(casework.Deps{DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Packs: policy.Default(), Reports: h.reports})
 	h.Room = flagger.New(flagger.Deps{
-		DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Reports: h.reports, Search: index, Cage: cage.New(cage.Config{Uncaged: true}),
-		Enqueue: func(_ context.Context, _ *db.Tx, id flagger.ID) error { h.asked = append(h.asked, id); return nil },
+		DB: d, Feed: h.feed, Clock: h.clock, Vault: h.vault, Reports: h.reports, Cases: h.cases, Search: index, Cage: cage.New(cage.Config{Uncaged: true}),
+		Enqueue:     func(_ context.Context, _ *db.Tx, id flagger.ID) error { h.asked = append(h.asked, id); return nil },
+		EnqueueBack: func(_ context.Context, _ *db.Tx, id flagger.ID) error { h.back = append(h.back, id); return nil },
 	})
 	h.feed.Subscribe(h.cases.OnReport())
 	return h

@@ -252,13 +252,14 @@ type news struct {
 	Made  int `json:"made,omitempty"`
 	Again int `json:"again,omitempty"`
 	Wrong int `json:"wrong,omitempty"`
+	Back  int `json:"back,omitempty"`
 }
 
 // record puts on record what happened to a list.
 func (r *Room) record(ctx context.Context, tx *db.Tx, l List, person party.PersonID, what string, now time.Time) error {
 	_, err := r.Feed.Record(ctx, tx, feed.Event{
 		Kind: l.Kind.noun() + what, Object: l.Kind.noun(), ObjectID: string(l.ID), Party: string(l.Party), Person: string(person),
-		Audience: []string{string(l.Party)}, At: now, Data: news{l.Lines, l.Made, l.Again, l.Wrong},
+		Audience: []string{string(l.Party)}, At: now, Data: news{l.Lines, l.Made, l.Again, l.Wrong, l.Back},
 	})
 	return err
 }

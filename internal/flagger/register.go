@@ -300,36 +300,8 @@ func (r *Room) FindEntries(ctx context.Context, by party.Actor, text string, bef
 	return entries, next, err
 }
 
-// Undo takes a register back as a whole: its entries are gone from cases and
-// from what is found, and what they said is destroyed with its key. That it was
-// there, who brought it, how many entries it made and who took it back stays on
-// record.
-func (r *Room) Undo(ctx context.Context, by party.Actor, id ID) error {
-	var rows vault.Ref
-	err := r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
-		l, err := r.load(ctx, tx, id, " FOR UPDATE")
-		if err != nil {
-			return err
-		}
-		if err := auth.May(by, l.Kind.send(), l.Object()); err != nil {
-			return err
-		}
-		if l.Kind != Register || l.State != Running && l.State != Done {
-			return fault.New(fault.Conflict, "flagger.not-undone")
-		}
-		rows = l.head.Rows
-		return r.undo(ctx, tx, by, l)
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.Vault.Delete(ctx, rows); err != nil {
-		return fmt.Errorf("undo register %s: %w", id, err)
-	}
-	return nil
-}
-
-func (r *Room) undo(ctx context.Context, tx *db.Tx, by party.Actor, l row) error {
+// undo destroys the entries of a register.
+func (r *Room) undo(ctx context.Context, tx *db.Tx, l row) error {
 	ids, err := db.All(ctx, tx, db.Scalar[EntryID], `SELECT id FROM register_entries WHERE import_id = $1`, l.ID)
 	if err != nil {
 		return err
@@ -346,20 +318,5 @@ func (r *Room) undo(ctx context.Context, tx *db.Tx, by party.Actor, l row) error
 			return err
 		}
 	}
-	// What is left is called as it was, under a key that opens nothing else.
-	now := r.Clock.Now()
-	l.head = head{Name: l.head.Name, Lang: l.head.Lang}
-	if l.key, l.wrapped, err = r.Vault.NewKey(); err != nil {
-		return err
-	}
-	sealed, err := l.seal()
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `
-		UPDATE flagger_imports SET state = 'undone', key = $2, sealed = $3, blob_name = NULL, undone_at = $4, undone_by = $5 WHERE id = $1`,
-		l.ID, []byte(l.wrapped), sealed, db.Micros(now), by.Person); err != nil {
-		return err
-	}
-	return r.record(ctx, tx, l.List, by.Person, ".undone", now)
+	return r.strip(ctx, tx, l)
 }

@@ -199,10 +199,6 @@ func TestARegisterIsTakenBackWhole(t *testing.T) {
 		if err := h.Undo(t.Context(), h.analyst, l.ID); !fault.Is(err, "flagger.not-undone") {
 			t.Errorf("taken back twice: %v", err)
 		}
-		list := h.send(t, h.lena, mixed)
-		if err := h.Undo(t.Context(), h.lena, list.ID); !fault.Is(err, "flagger.not-undone") {
-			t.Errorf("a list of reports is taken back: %v", err)
-		}
 		if again := h.bring(t, h.analyst, old); again.Made != 3 {
 			t.Errorf("brought in again: %+v", again)
 		}

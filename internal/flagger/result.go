@@ -75,7 +75,7 @@ func (r *Room) Look(ctx context.Context, by party.Actor, id ID, c Choice) (View,
 		return View{}, err
 	}
 	if l.Gone {
-		return View{List: l.List, Counts: map[Outcome]int{l.Kind.done(): l.Made, Before: l.Again, Faulty: l.Wrong}}, nil
+		return View{List: l.List, Counts: map[Outcome]int{l.Kind.done(): l.Made - l.Back, Before: l.Again, Faulty: l.Wrong}}, nil
 	}
 	in, all, err := r.results(ctx, l)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/tangkal/tangkal/internal/vault"
 )
 
-const listColumns = `id, kind, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, created_at, started_at, ended_at, undone_at, undone_by`
+const listColumns = `id, kind, party_id, person_id, state, lines, next, made, again, wrong, key, sealed, created_at, started_at, ended_at, undone_at, undone_by, back`
 
 // row is a list as stored.
 type row struct {
@@ -39,7 +39,7 @@ func scanRow(from db.Row) (row, error) {
 	var r row
 	var key []byte
 	err := from.Scan(&r.ID, &r.Kind, &r.Party, &r.Person, &r.State, &r.Lines, &r.Next, &r.Made, &r.Again, &r.Wrong, &key, &r.sealed,
-		db.Time(&r.CreatedAt), db.Time(&r.StartedAt), db.Time(&r.EndedAt), db.Time(&r.UndoneAt), db.Text(&r.UndoneBy))
+		db.Time(&r.CreatedAt), db.Time(&r.StartedAt), db.Time(&r.EndedAt), db.Time(&r.UndoneAt), db.Text(&r.UndoneBy), &r.Back)
 	r.wrapped = key
 	return r, err
 }

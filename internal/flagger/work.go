@@ -25,11 +25,15 @@ const atOnce = 200
 // Work makes reports of the rows of a running list that are not done, one after
 // the other, so that it never holds more than one place among those who write;
 // or entries, some at a time. What is made and the list's progress are one
-// commit: work that broke off goes on where it was.
+// commit: work that broke off goes on where it was. Of a list that is undone it
+// takes the reports back, in the same way.
 func (r *Room) Work(ctx context.Context, id ID) error {
 	l, err := r.load(ctx, r.DB, id, "")
 	if fault.Of(err) == fault.NotFound {
 		return nil
+	}
+	if err == nil && l.State == Undone && l.Kind == Reports {
+		return r.takeBack(ctx, id)
 	}
 	if err != nil || l.State != Running {
 		return err
@@ -182,4 +186,10 @@ func (w *work) finish(ctx context.Context) error {
 // Running returns the lists whose rows are on their way, the oldest first.
 func (r *Room) Running(ctx context.Context) ([]ID, error) {
 	return db.All(ctx, r.DB, db.Scalar[ID], `SELECT id FROM flagger_imports WHERE state = 'running' ORDER BY created_at LIMIT 100`)
+}
+
+// Undoing returns the lists whose reports are to be taken back, the oldest first.
+func (r *Room) Undoing(ctx context.Context) ([]ID, error) {
+	return db.All(ctx, r.DB, db.Scalar[ID], `
+		SELECT id FROM flagger_imports WHERE state = 'undone' AND kind = 'reports' AND blob_name IS NOT NULL ORDER BY created_at LIMIT 100`)
 }

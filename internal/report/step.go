@@ -29,6 +29,7 @@ const (
 	StepAnswered   StepKind = "answered"    // Args: Platform, Answer (an item's answer, domain.md)
 	StepOverdue    StepKind = "overdue"     // the platform has not answered in time; Args: Platform
 	StepWithdrawn  StepKind = "withdrawn"   // what was asked is taken back; Args: Platform
+	StepTakenBack  StepKind = "taken-back"  // the organisation that reported takes the report back
 	StepClosed     StepKind = "closed"      // Args: Outcome, one of Outcomes
 	StepReopened   StepKind = "reopened"
 )
@@ -37,7 +38,7 @@ const (
 func Steps() []StepKind {
 	return []StepKind{
 		StepReceived, StepAdded, StepJoined, StepReview, StepHandedOver, StepReferred, StepOrdered,
-		StepAnswered, StepOverdue, StepWithdrawn, StepClosed, StepReopened,
+		StepAnswered, StepOverdue, StepWithdrawn, StepTakenBack, StepClosed, StepReopened,
 	}
 }
 

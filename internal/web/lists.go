@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/web/components"
 )
@@ -40,6 +42,7 @@ func (s *Server) listRoutes() []Route {
 		{"POST /lists/{id}/columns", auth.ListSend, s.postListColumns(lists)},
 		{"POST /lists/{id}/start", auth.ListSend, s.postListStart(lists)},
 		{"POST /lists/{id}/discard", auth.ListSend, s.postListDiscard(lists)},
+		{"POST /lists/{id}/undo", auth.ListSend, s.postListUndo(lists)},
 		{"GET /registers", auth.RegisterRead, s.getLists(registers)},
 		{"POST /registers", auth.RegisterSend, s.postList(registers)},
 		{"GET /registers/{id}", auth.RegisterRead, s.getList(registers)},
@@ -47,7 +50,7 @@ func (s *Server) listRoutes() []Route {
 		{"POST /registers/{id}/columns", auth.RegisterSend, s.postListColumns(registers)},
 		{"POST /registers/{id}/start", auth.RegisterSend, s.postListStart(registers)},
 		{"POST /registers/{id}/discard", auth.RegisterSend, s.postListDiscard(registers)},
-		{"POST /registers/{id}/undo", auth.RegisterSend, s.postRegisterUndo},
+		{"POST /registers/{id}/undo", auth.RegisterSend, s.postListUndo(registers)},
 		{"GET /register-entries/{entry}", auth.RegisterRead, s.getEntry},
 	}
 }
@@ -88,6 +91,7 @@ type ListsPage struct {
 	desk   listDesk
 	Sends  bool
 	Lists  []ListLine
+	Whose  bool // they are of several organisations
 	Errors []components.FieldError
 	Words  []ListWord
 	Own    AccuracyTable // of one's own organisation
@@ -95,10 +99,18 @@ type ListsPage struct {
 
 func (pg ListsPage) say(key string) string { return pg.desk.say(pg.P, key) }
 
+// whose says whose lists they are.
+func (pg ListsPage) whose() string {
+	if pg.Whose {
+		return pg.say("everybodys")
+	}
+	return pg.say("mine")
+}
+
 func (pg ListsPage) wrong(field string) string { return fieldError(pg.Errors, field) }
 
 // A ListLine is one list among others.
-type ListLine struct{ Href, Name, When, State, Said string }
+type ListLine struct{ Href, Name, When, State, Said, Party string }
 
 // A ListWord is a category with the words for it in a file.
 type ListWord struct{ Means, Words string }
@@ -126,12 +138,33 @@ func (s *Server) showLists(w http.ResponseWriter, r *http.Request, d listDesk, s
 			return err
 		}
 	}
+	orgs, err := s.othersOf(r, all)
+	if err != nil {
+		return err
+	}
+	pg.Whose = len(orgs) > 0
 	for _, l := range all {
 		pg.Lists = append(pg.Lists, ListLine{
-			Href: d.path(l.ID), Name: d.name(p, l), When: p.DateTime(l.CreatedAt, localTime(actor)), State: d.say(p, "state."+string(l.State)), Said: d.said(p, l),
+			Party: orgs[l.Party],
+			Href:  d.path(l.ID), Name: d.name(p, l), When: p.DateTime(l.CreatedAt, localTime(actor)), State: d.say(p, "state."+string(l.State)), Said: d.said(p, l),
 		})
 	}
 	return s.render(w, r, status, listsView(pg))
+}
+
+// othersOf are the names of the organisations whose lists they are, for a reader
+// who sees those of others: none, if all are the reader's own.
+func (s *Server) othersOf(r *http.Request, all []flagger.List) (map[party.ID]string, error) {
+	by := actorOf(r.Context())
+	if !slices.ContainsFunc(all, func(l flagger.List) bool { return l.Party != by.Party }) {
+		return nil, nil
+	}
+	orgs, err := party.List(r.Context(), s.DB)
+	out := make(map[party.ID]string, len(orgs))
+	for _, o := range orgs {
+		out[o.ID] = o.Name
+	}
+	return out, err
 }
 
 // listWords are the words that a file may hold for what something seems to be
@@ -163,6 +196,9 @@ func (d listDesk) said(p *i18n.Printer, l flagger.List) string {
 	}
 	if l.Wrong > 0 {
 		said = append(said, d.count(p, "wrong", l.Wrong))
+	}
+	if l.Back > 0 {
+		said = append(said, d.count(p, "back-of", l.Back))
 	}
 	return strings.Join(said, ", ")
 }
@@ -217,6 +253,7 @@ type ListPage struct {
 	Draft, Running bool
 	Gone, Sends    bool
 	CanUndo        bool
+	Back           bool   // its reports are being taken back
 	Undone         string // who took it back and when, "" if nobody has
 	Sheet          string // says which sheet was read
 	Columns        []ListColumn
@@ -286,15 +323,25 @@ func (s *Server) showList(w http.ResponseWriter, r *http.Request, d listDesk, st
 		ConsolePage: c, desk: d, Base: d.path(l.ID), Title: name, Sub: d.say(p, "sent", "When", p.DateTime(l.CreatedAt, localTime(actor))),
 		Draft: l.State == flagger.Draft, Running: l.State == flagger.Running, Gone: l.Gone, Sends: auth.Seat(actor, d.send), Errors: wrong,
 	}
-	pg.CanUndo = d.kind == flagger.Register && pg.Sends && (l.State == flagger.Running || l.State == flagger.Done)
+	pg.CanUndo = pg.Sends && !l.Gone && (l.State == flagger.Running || l.State == flagger.Done)
+	if orgs, err := s.othersOf(r, []flagger.List{l}); err != nil {
+		return err
+	} else if name := orgs[l.Party]; name != "" {
+		pg.Sub = name + " · " + pg.Sub
+	}
 	pg.Failed = len(wrong) > 0
 	if l.Other > 0 {
 		pg.Sheet = d.count(p, "sheet", l.Other, "Sheet", l.Sheet)
 	}
 	if l.State == flagger.Undone {
-		if pg.Undone, err = s.undoneBy(r, p, l); err != nil {
+		if pg.Undone, err = s.undoneBy(r, d, l); err != nil {
 			return err
 		}
+	}
+	if l.State == flagger.Undone && d.kind == flagger.Reports && !l.Gone {
+		pg.Running, pg.Back = true, true
+		pg.Progress, pg.Done, pg.All = d.say(p, "progress.back", "Back", p.Number(int64(l.Back)), "All", p.Number(int64(l.Made))), strconv.Itoa(l.Back), strconv.Itoa(l.Made)
+		return s.render(w, r, status, listView(pg))
 	}
 	if pg.Running { // its rows are looked at when they are done
 		pg.Progress, pg.Done, pg.All = d.say(p, "progress", "Done", p.Number(int64(l.Next)), "All", p.Number(int64(l.Lines))), strconv.Itoa(l.Next), strconv.Itoa(l.Lines)
@@ -436,6 +483,18 @@ func (s *Server) postListDiscard(d listDesk) handler {
 			return err
 		}
 		return seeOther(w, r, d.base)
+	}
+}
+
+// postListUndo: POST /lists/{id}/undo, POST /registers/{id}/undo takes back what
+// was started.
+func (s *Server) postListUndo(d listDesk) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id := flagger.ID(r.PathValue("id"))
+		if err := s.Flagger.Undo(r.Context(), actorOf(r.Context()), id); err != nil {
+			return err
+		}
+		return seeOther(w, r, d.path(id))
 	}
 }
 

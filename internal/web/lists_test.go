@@ -74,6 +74,14 @@ func TestAListIsReadAndReported(t *testing.T) {
 		t.Error("a row that was reported before can be reported again")
 	}
 	d.post(t, again.url.Path+"/discard", nil).want(t, http.StatusOK)
+	d.post(t, path+"/undo", nil).want(t, http.StatusOK)
+	comes(t, x, "the end of taking it back", func() bool {
+		l, err := x.App.Flagger.Get(t.Context(), d.Actor, id)
+		return err == nil && l.Gone
+	})
+	if undone := d.get(t, path); !strings.Contains(undone.body, "menarik kembali daftar ini") || !strings.Contains(undone.body, "1 dari 1 laporan") || strings.Contains(undone.body, "/undo") {
+		t.Errorf("the list after it was taken back: %s", undone.body)
+	}
 	d.lists(t, "kosong.csv", "").want(t, http.StatusUnprocessableEntity)
 	if none := d.post(t, "/lists", nil); none.status != http.StatusUnprocessableEntity || !strings.Contains(none.body, "Pilih berkasnya dulu: CSV atau XLSX") {
 		t.Errorf("without a file: %d", none.status)

@@ -167,24 +167,15 @@ func (s *Server) casesAt(r *http.Request, pg EntryPage, e flagger.Entry) ([]Foun
 	return out, nil
 }
 
-// postRegisterUndo: POST /registers/{id}/undo takes a register back whole.
-func (s *Server) postRegisterUndo(w http.ResponseWriter, r *http.Request) error {
-	id := flagger.ID(r.PathValue("id"))
-	if err := s.Flagger.Undo(r.Context(), actorOf(r.Context()), id); err != nil {
-		return err
-	}
-	return seeOther(w, r, registerDesk.path(id))
-}
-
-// undoneBy says who took a register back, and when.
-func (s *Server) undoneBy(r *http.Request, p *i18n.Printer, l flagger.List) (string, error) {
-	by := actorOf(r.Context())
+// undoneBy says who took a list or a register back, and when.
+func (s *Server) undoneBy(r *http.Request, d listDesk, l flagger.List) (string, error) {
+	by, p := actorOf(r.Context()), i18n.For(langOf(r))
 	people, err := s.peopleOf(r.Context(), l.Party)
 	who := people[l.UndoneBy].Name
 	if who == "" {
 		who = p.T("triage.somebody")
 	}
-	return p.T("registers.undone", "Who", who, "When", p.DateTime(l.UndoneAt, localTime(by)), "Count", p.N("registers.made", l.Made)), err
+	return d.say(p, "undone", "Who", who, "When", p.DateTime(l.UndoneAt, localTime(by)), "Count", d.count(p, "made", l.Made), "Back", p.Number(int64(l.Back))), err
 }
 
 // foundEntries are what registers say that holds the words.

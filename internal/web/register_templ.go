@@ -306,7 +306,7 @@ func beforeLineView(p *i18n.Printer, l BeforeLine) templ.Component {
 	})
 }
 
-func registerUndo(pg ListPage) templ.Component {
+func listUndo(pg ListPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -139,6 +139,7 @@ func deskForms(t *testing.T, h *orderHouse) {
 	h.does(t, ok, "analyst", "/exposure", url.Values{"seconds": {"3"}})
 	h.does(t, ok, "analyst", "/break", nil)
 	h.does(t, ok, "analyst", "/profile/mail", url.Values{"urgent": {"on"}, "daily": {"8"}})
+	h.does(t, ok, "analyst", "/profile/topics", url.Values{"topic": {"financing"}})
 	h.does(t, ok, "agency-admin", "/organisation/duty", url.Values{"role": {"approver"}, "day": {"1"}, "from": {"08:00"}, "to": {"16:00"}, "person": {string(h.As(t, "approver").Person)}})
 	shifts, err := duty.Of(t.Context(), h.App.DB, d.Party)
 	must(t, err)
@@ -151,8 +152,8 @@ func deskForms(t *testing.T, h *orderHouse) {
 	}
 }
 
-// listForms send two lists: one is reported, one is thrown away. And two old
-// registers: one is kept and taken back, one is thrown away.
+// listForms send two lists: one is reported and taken back, one is thrown away.
+// And two old registers alike.
 func listForms(t *testing.T, h *orderHouse) {
 	t.Helper()
 	ok, d := http.StatusOK, at(t, h.Exchange, "analyst")
@@ -169,9 +170,12 @@ func listForms(t *testing.T, h *orderHouse) {
 			open, err := db.Value[int64](t.Context(), h.App.DB, `SELECT count(*) FROM reports WHERE id NOT IN (SELECT report_id FROM case_reports)`)
 			return err == nil && open == 0 && l.State == flagger.Done
 		})
-		if at == "/registers" {
-			h.does(t, ok, "analyst", path+"/undo", nil)
-		}
+		h.does(t, ok, "analyst", path+"/undo", nil)
+		h.until(t, "the end of taking it back", func() bool {
+			l, err := h.App.Flagger.Get(t.Context(), d.Actor, flagger.ID(strings.TrimPrefix(path, at+"/")))
+			must(t, err)
+			return l.Gone
+		})
 		page = d.brings(t, at, "lain.csv", "link\nhttps://ruangsuara.example/v/unlisted\n")
 		page.want(t, ok)
 		h.does(t, ok, "analyst", page.url.Path+"/discard", nil)

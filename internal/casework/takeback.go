@@ -1,0 +1,62 @@
+package casework
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tangkal/tangkal/internal/db"
+	"github.com/tangkal/tangkal/internal/fault"
+	"github.com/tangkal/tangkal/internal/party"
+	"github.com/tangkal/tangkal/internal/report"
+)
+
+// outcomeTakenBack is that of a case whose every report was taken back before
+// anybody assessed it.
+const outcomeTakenBack = "taken-back"
+
+// TakeBackTx takes reports of an organisation's list out of the queue, in the
+// transaction of who sent them, and returns those for which that was still
+// possible: nobody had taken up their case. A case of which no report is left
+// is closed; one that others reported too goes on with theirs. A report whose
+// case is yet to be made is Unavailable: to be tried again.
+func (r *Room) TakeBackTx(ctx context.Context, tx *db.Tx, ids []report.ID, now time.Time) ([]report.ID, error) {
+	var back []report.ID
+	for _, id := range ids {
+		ok, err := r.takeBack(ctx, tx, id, now)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			back = append(back, id)
+		}
+	}
+	if len(back) == 0 {
+		return nil, nil
+	}
+	return back, r.Reports.StepTx(ctx, tx, back, report.Step{Kind: report.StepTakenBack, At: now})
+}
+
+// takeBack reports whether one report was taken back.
+func (r *Room) takeBack(ctx context.Context, tx *db.Tx, id report.ID, now time.Time) (bool, error) {
+	of, err := db.Value[ID](ctx, tx, `SELECT case_id FROM case_reports WHERE report_id = $1 ORDER BY joined_at, case_id LIMIT 1`, id)
+	if errors.Is(err, db.ErrAbsent) {
+		return false, fault.New(fault.Unavailable, "case.yet-to-come")
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = r.act(ctx, tx, party.Actor{}, of, TakeBack, now, func(c *Case, _ situation) (any, error) {
+		_, err := tx.Exec(ctx, `UPDATE case_reports SET back_at = $3 WHERE case_id = $1 AND report_id = $2`, c.ID, id, db.Micros(now))
+		if c.ReportCount--; c.State == Closed {
+			c.Outcome, c.ClosedAt, c.Holder, c.LockedUntil = outcomeTakenBack, now, "", time.Time{}
+		}
+		n := c.news()
+		n.Count = c.ReportCount
+		return n, err
+	})
+	if fault.Of(err) == fault.Conflict { // somebody is at it
+		return false, nil
+	}
+	return err == nil, err
+}
