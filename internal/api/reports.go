@@ -31,9 +31,14 @@ type submitBody struct {
 	Contact     string   `json:"contact,omitempty" maxLength:"500" doc:"How to reach you; sealed to its holder, usually absent"`
 }
 
+// WorkHeader is what a request of the public's pays with.
+type WorkHeader struct {
+	Work string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of a key whose person may read reports: one of an agency, an authority, law enforcement or a helpline" example:"AA…w.48213"`
+}
+
 type submitInput struct {
 	Stream
-	Work  string `header:"Work" maxLength:"200" doc:"A ticket of /reports/tickets, a full stop and the number found for it: asked for by the problem admit.work while very many report, and never of a key whose person may read reports: one of an agency, an authority, law enforcement or a helpline" example:"AA…w.48213"`
+	WorkHeader
 	Token string `header:"Idempotency-Key" maxLength:"200" doc:"A token of /reports/tokens: the same report sent again with it gets the same receipt"`
 }
 
@@ -54,13 +59,14 @@ func (s *server) submitReport(ctx context.Context, in *submitInput) (*one[receip
 	}
 	channel := report.API
 	var from party.ID
-	var spend admit.Spend
 	if by := auth.Actor(ctx); by.Known() {
 		from = by.Party
 	}
 	if isPartner(auth.Actor(ctx)) {
 		channel = report.Partner
-	} else if spend, err = s.pay(in.Work); err != nil {
+	}
+	spend, err := s.pay(ctx, in.Work)
+	if err != nil {
 		return nil, err
 	}
 	got, err := s.Reports.Submit(ctx, report.Submission{
@@ -92,15 +98,18 @@ func uploads(files iter.Seq2[part, error]) report.Uploads {
 	}
 }
 
-// pay lets a report of somebody who is no partner pass.
-func (s *server) pay(work string) (admit.Spend, error) {
+// pay lets a report, or what is added to one, of somebody who is no partner pass.
+func (s *server) pay(ctx context.Context, work string) (admit.Spend, error) {
+	if isPartner(auth.Actor(ctx)) {
+		return nil, nil
+	}
 	ticket, nonce, _ := strings.Cut(work, ".")
 	return s.Toll.Pass(ticket, nonce)
 }
 
 type ticketBody struct {
 	Ticket string `json:"ticket,omitempty" doc:"Absent while nothing is asked"`
-	Bits   int    `json:"bits" doc:"Find a number n below 2^64, so that SHA-256(SHA-256(ticket) and n as eight bytes, the highest first) begins with so many zero bits; then send the report with the header Work: ticket.n, n in decimal. Good for ten minutes and one report."`
+	Bits   int    `json:"bits" doc:"Find a number n below 2^64, so that SHA-256(SHA-256(ticket) and n as eight bytes, the highest first) begins with so many zero bits; then send the report, the message or the material with the header Work: ticket.n, n in decimal. Good for ten minutes and one report."`
 }
 
 // newReportTicket: POST /reports/tickets, public.
@@ -215,12 +224,20 @@ type textBody struct {
 
 type writeInput struct {
 	ReceiptHeader
+	WorkHeader
 	Body textBody
 }
 
 // writeToAgency: POST /receipts/messages, by receipt.
 func (s *server) writeToAgency(ctx context.Context, in *writeInput) (*struct{}, error) {
-	return nil, s.Reports.Write(ctx, in.Code, in.Body.Text)
+	if _, err := s.Reports.Status(ctx, in.Code); err != nil { // a wrong receipt pays nothing
+		return nil, err
+	}
+	spend, err := s.pay(ctx, in.Work)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Reports.Write(ctx, in.Code, in.Body.Text, spend)
 }
 
 // materialBody is what a reporter adds later.
@@ -231,6 +248,7 @@ type materialBody struct {
 
 type materialInput struct {
 	ReceiptHeader
+	WorkHeader
 	Stream
 }
 
@@ -241,7 +259,14 @@ func (s *server) addMaterial(ctx context.Context, in *materialInput) (*struct{},
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Reports.AddMaterial(ctx, in.Code, report.Material{Text: body.Text, Locations: body.Locations, More: uploads(files)})
+	if _, err := s.Reports.Status(ctx, in.Code); err != nil { // a wrong receipt pays nothing
+		return nil, err
+	}
+	spend, err := s.pay(ctx, in.Work)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Reports.AddMaterial(ctx, in.Code, report.Material{Text: body.Text, Locations: body.Locations, More: uploads(files), Spend: spend})
 }
 
 type listReportsInput struct {

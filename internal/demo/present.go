@@ -74,7 +74,7 @@ func (s *story) waiting(n int) {
 	s.reported(n, pick(s.rng, 1, 1, 1, 2, 4))
 	if s.rng.IntN(3) == 0 {
 		s.then(2*time.Minute, func(ctx context.Context) error {
-			return s.Report.Write(ctx, s.receipts[0].Code, "Saya menemukan salinan lain di akun yang sama.")
+			return s.Report.Write(ctx, s.receipts[0].Code, "Saya menemukan salinan lain di akun yang sama.", nil)
 		})
 	}
 }

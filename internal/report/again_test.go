@@ -32,7 +32,7 @@ func TestMaterialThatAddsNothingLeavesNoTrace(t *testing.T) {
 				t.Fatalf("addition %d: %v", i+1, err)
 			}
 		}
-		if err := h.Write(t.Context(), r.Code, "Halo"); err != nil {
+		if err := h.Write(t.Context(), r.Code, "Halo", nil); err != nil {
 			t.Errorf("the thread does not go on: %v", err)
 		}
 	})

@@ -77,6 +77,7 @@ type Material struct {
 	Locations []string // as in Submission; the limits hold for the report as a whole
 	Files     []Upload
 	More      Uploads
+	Spend     func(ctx context.Context, tx *db.Tx) error // as in Submission
 }
 
 // AddMaterial adds text, locations and files to the report of a receipt code:
@@ -113,6 +114,11 @@ func (r *Room) AddMaterial(ctx context.Context, code string, m Material) error {
 			return err
 		}
 		return r.db.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+			if m.Spend != nil {
+				if err := m.Spend(ctx, tx); err != nil {
+					return err
+				}
+			}
 			return r.addTx(ctx, tx, code, in, m.Text, locations, now)
 		})
 	}()
@@ -189,7 +195,7 @@ func mayAddMore(ctx context.Context, tx *db.Tx, id ID) error {
 
 // Write adds a message of the reporter to the thread. The event report.message
 // tells the agency.
-func (r *Room) Write(ctx context.Context, code, text string) error {
+func (r *Room) Write(ctx context.Context, code, text string, spend func(ctx context.Context, tx *db.Tx) error) error {
 	code, err := ParseReceipt(code)
 	if err != nil {
 		return err
@@ -206,6 +212,11 @@ func (r *Room) Write(ctx context.Context, code, text string) error {
 		found, err := r.lockByReceipt(ctx, tx, code)
 		if err != nil {
 			return err
+		}
+		if spend != nil {
+			if err := spend(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if err := r.writeTx(ctx, tx, key, found.ID, text, now); err != nil {
 			return err

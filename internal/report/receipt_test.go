@@ -73,7 +73,7 @@ func TestACodeThatOpensNothingGetsOneAnswer(t *testing.T) {
 		_, malformed := h.Status(t.Context(), "nothing like it")
 		_, erased := h.Status(t.Context(), r.Code)
 		for name, err := range map[string]error{
-			"malformed": malformed, "erased": erased, "erased, write": h.Write(t.Context(), r.Code, "Halo?"),
+			"malformed": malformed, "erased": erased, "erased, write": h.Write(t.Context(), r.Code, "Halo?", nil),
 			"erased, add": h.AddMaterial(t.Context(), r.Code, report.Material{Text: "Halo?"}),
 		} {
 			got, _ := fault.As(err)
@@ -133,7 +133,7 @@ func TestACodeOneLetterOffOpensNothing(t *testing.T) {
 			if _, err := h.Status(t.Context(), near); !fault.Is(err, "report.no-receipt") {
 				t.Errorf("%s opens what %s does: %v", near, code, err)
 			}
-			if err := h.Write(t.Context(), near, "Halo?"); !fault.Is(err, "report.no-receipt") {
+			if err := h.Write(t.Context(), near, "Halo?", nil); !fault.Is(err, "report.no-receipt") {
 				t.Errorf("%s writes to what %s opens: %v", near, code, err)
 			}
 		}

@@ -183,7 +183,7 @@ func TestAReportIsFollowedByItsReceiptAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.clock.Advance(time.Minute)
-		if err := h.Write(t.Context(), strings.ToLower(r.Code), "Pukul delapan."); err != nil {
+		if err := h.Write(t.Context(), strings.ToLower(r.Code), "Pukul delapan.", nil); err != nil {
 			t.Fatal(err)
 		}
 		st, err := h.Status(t.Context(), r.Code)

@@ -397,7 +397,7 @@ func TestReportersSeeTheAgencyAndNeverItsPeople(t *testing.T) {
 		if err := h.Reply(t.Context(), h.analyst, mine.ReportID, "Kami memeriksanya."); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Write(t.Context(), theirs.Code, "Saya pelapor lain."); err != nil {
+		if err := h.Write(t.Context(), theirs.Code, "Saya pelapor lain.", nil); err != nil {
 			t.Fatal(err)
 		}
 		h.write(t, func(ctx context.Context, tx *db.Tx) error {
@@ -561,7 +561,7 @@ func TestMessagesAreBounded(t *testing.T) {
 		h := start(t, d)
 		r := h.submit(t, good())
 		for text, code := range map[string]string{"": "fault.required", " \x00\r\n ": "fault.required", strings.Repeat("a", 5001): "report.too-long", "\xff": "report.bad-text"} {
-			if err := h.Write(t.Context(), r.Code, text); !hasPart(err, "/text", code) {
+			if err := h.Write(t.Context(), r.Code, text, nil); !hasPart(err, "/text", code) {
 				t.Errorf("written %q: %v, want %s", text[:min(9, len(text))], err, code)
 			}
 			if err := h.Reply(t.Context(), h.analyst, r.ReportID, text); !hasPart(err, "/text", code) {
@@ -569,11 +569,11 @@ func TestMessagesAreBounded(t *testing.T) {
 			}
 		}
 		for range report.MaxMessages {
-			if err := h.Write(t.Context(), r.Code, "Halo"); err != nil {
+			if err := h.Write(t.Context(), r.Code, "Halo", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		err := h.Write(t.Context(), r.Code, "Halo")
+		err := h.Write(t.Context(), r.Code, "Halo", nil)
 		if !fault.Is(err, "report.too-many-messages") {
 			t.Errorf("one more: %v", err)
 		}

@@ -25,16 +25,17 @@ const (
 // large are the routes that take more than a form, in bytes. They read their
 // bodies as they come, or bound what they hold.
 var large = map[string]int64{
-	"POST /report":               maxIntake,
-	"POST /report/lane/{ticket}": maxIntake,
-	"POST /receipt/material":     maxIntake,
-	"POST /cases/{id}/captures":  maxEvidence,
-	"POST /inbox/answers":        fileBody,
-	"POST /lists":                listBody,
-	"POST /registers":            listBody,
-	"POST /inbox/answers/failed": 3 * fileBody, // percent-encoded
-	"POST /orders/{id}/recorded": maxActBody,
-	"POST /orders/{id}/served":   maxActBody,
+	"POST /report":                    maxIntake,
+	"POST /report/lane/{ticket}":      maxIntake,
+	"POST /receipt/material":          maxIntake,
+	"POST /receipt/material/{ticket}": maxIntake,
+	"POST /cases/{id}/captures":       maxEvidence,
+	"POST /inbox/answers":             fileBody,
+	"POST /lists":                     listBody,
+	"POST /registers":                 listBody,
+	"POST /inbox/answers/failed":      3 * fileBody, // percent-encoded
+	"POST /orders/{id}/recorded":      maxActBody,
+	"POST /orders/{id}/served":        maxActBody,
 }
 
 // most returns how long a route's bodies may be, in bytes.

@@ -108,7 +108,7 @@ func (w *infested) reports(t *testing.T) casework.ID {
 			Files:     []report.Upload{{Name: p + ".png", MediaType: "image/png", Content: strings.NewReader(string(picture(t)))}},
 		})
 	})
-	must(t, w.App.Report.Write(t.Context(), rec.Code, w.long()))
+	must(t, w.App.Report.Write(t.Context(), rec.Code, w.long(), nil))
 	w.code = rec.Code
 	var cases []casework.Case
 	w.until(t, "the case", func() bool {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/i18n"
 	"github.com/tangkal/tangkal/internal/policy"
@@ -59,6 +60,15 @@ type StatusPage struct {
 	Message  string // a message that was not accepted
 	More     string // links that were not accepted
 	Note     string // words to them
+	Lane     string // ticket of whoever has waited, kept while they mend; "" for others
+}
+
+// action is where a form goes, whose address is front.
+func (pg StatusPage) action(front string) string {
+	if pg.Lane != "" {
+		return front + "/" + pg.Lane
+	}
+	return front
 }
 
 // A StatusStep is a step of a report's way, in words.
@@ -134,8 +144,17 @@ func (s *Server) postReceiptMessage(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return s.askAgain(w, r, code, err)
 	}
+	if in.texts.Has("switch") { // the language switch of who waits
+		return s.receiptWaits(w, r, "/receipt/message", in, true, "code", "message")
+	}
 	if !said(status, text) { // a reloaded page sends its form again
-		err = s.Report.Write(r.Context(), code, text)
+		var spend admit.Spend
+		if spend, err = s.pay(r, in); err == nil {
+			err = s.Report.Write(r.Context(), code, text, spend)
+		}
+	}
+	if unpaid(err) {
+		return s.receiptWaits(w, r, "/receipt/message", in, crowded(err), "code", "message")
 	}
 	return s.after(w, r, code, err, func(pg *StatusPage) {
 		pg.Saved = pg.P.T("public.status.saved.message")
@@ -161,7 +180,19 @@ func (s *Server) postReceiptMaterial(w http.ResponseWriter, r *http.Request) err
 	defer in.drain()
 	code, more, note := in.texts.Get("code"), in.texts.Get("urls"), in.texts.Get("note")
 	if err == nil {
-		err = s.Report.AddMaterial(r.Context(), code, report.Material{Text: note, Locations: filled(strings.Split(more, "\n")), More: in.uploads()})
+		if _, err := s.Report.Status(r.Context(), code); err != nil { // a wrong code waits for nothing
+			return s.askAgain(w, r, code, err)
+		}
+		if in.texts.Has("switch") {
+			return s.receiptWaits(w, r, "/receipt/material", in, true, "code", "urls", "note")
+		}
+		var spend admit.Spend
+		if spend, err = s.pay(r, in); err == nil {
+			err = s.Report.AddMaterial(r.Context(), code, report.Material{Text: note, Locations: filled(strings.Split(more, "\n")), More: in.uploads(), Spend: spend})
+		}
+	}
+	if unpaid(err) {
+		return s.receiptWaits(w, r, "/receipt/material", in, crowded(err), "code", "urls", "note")
 	}
 	return s.after(w, r, code, err, func(pg *StatusPage) {
 		pg.Saved = pg.P.T("public.status.saved.material")
@@ -206,7 +237,7 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, code string, err 
 			errs[i].Text = pg.P.T("public.report.nth", "N", n+1, "Text", errs[i].Text)
 		}
 	}
-	pg.Failed = true
+	pg.Failed, pg.Lane = true, r.PathValue("ticket")
 	refused(&pg, joinFields(errs))
 	return s.showStatus(w, r, pg)
 }

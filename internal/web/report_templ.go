@@ -160,7 +160,7 @@ func reportView(pg ReportPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" enctype=\"multipart/form-data\" class=\"mt-6 grid gap-6\" data-upload data-work data-draft=\"report\" data-draft-only=\"url urls category description reply soon\" data-draft-hours=\"24\" novalidate>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\" enctype=\"multipart/form-data\" class=\"mt-6 grid gap-6\" data-upload data-work data-front=\"/report\" data-draft=\"report\" data-draft-only=\"url urls category description reply soon\" data-draft-hours=\"24\" novalidate>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

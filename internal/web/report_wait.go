@@ -10,6 +10,7 @@ import (
 	"github.com/tangkal/tangkal/internal/admit"
 	"github.com/tangkal/tangkal/internal/fault"
 	"github.com/tangkal/tangkal/internal/logbook"
+	"github.com/tangkal/tangkal/internal/web/components"
 )
 
 // WaitPage stands between a form and its receipt while very many report: what
@@ -58,18 +59,53 @@ func crowded(err error) bool { return fault.Is(err, "admit.lane") }
 // reportWaits shows where a report stands in the lane. Whoever comes too early
 // keeps their place, and so does who comes with too many others.
 func (s *Server) reportWaits(w http.ResponseWriter, r *http.Request, pg ReportPage, in *intake, why error) error {
+	k, left := s.place(w, r, crowded(why))
+	pg.Title, pg.LangPost = pg.P.T("public.wait.title"), true
+	wait := WaitPage{ReportPage: pg, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
+	return s.render(w, r, http.StatusServiceUnavailable, reportWaitView(wait))
+}
+
+// place is where a request stands in the lane, and for how long still. keep is
+// whether a place whose time has come is kept for a moment.
+func (s *Server) place(w http.ResponseWriter, r *http.Request, keep bool) (admit.Ticket, time.Duration) {
 	k, ok := s.Toll.Waiting(r.PathValue("ticket"))
-	if crowded(why) {
+	if !ok && keep {
 		k, ok = s.Toll.Kept(r.PathValue("ticket"))
 	}
 	if !ok {
 		k = s.Toll.Wait()
 	}
-	pg.Title, pg.LangPost = pg.P.T("public.wait.title"), true
 	left := max(0, k.Ripe.Sub(s.Clock.Now()))
-	wait := WaitPage{ReportPage: pg, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(left.Seconds()))))
-	return s.render(w, r, http.StatusServiceUnavailable, reportWaitView(wait))
+	return k, left
+}
+
+// A ReceiptWaitPage is a WaitPage for what is added to a report.
+type ReceiptWaitPage struct {
+	components.PublicPage
+	Front    string // where a device sends it that has worked
+	Send     string // what the button says
+	Ticket   string
+	Fields   []components.Hidden // what was typed
+	From     time.Time
+	Left     time.Duration
+	HadFiles bool // files to be chosen again
+}
+
+// receiptWaits shows where a message or material stands in the lane. front is
+// the address of its form, names are the form's fields.
+func (s *Server) receiptWaits(w http.ResponseWriter, r *http.Request, front string, in *intake, keep bool, names ...string) error {
+	k, left := s.place(w, r, keep)
+	pg := ReceiptWaitPage{PublicPage: s.narrowPage(r, "public.wait.title", "status"), Front: front, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
+	pg.Path, pg.LangForm, pg.LangPost = front+"/"+k.Text, "wait", true
+	pg.Send = pg.P.T("public.status.send")
+	if front == "/receipt/material" {
+		pg.Send = pg.P.T("public.status.add.send")
+	}
+	for _, name := range names {
+		pg.Fields = append(pg.Fields, components.Hidden{Name: name, Value: in.texts.Get(name)})
+	}
+	return s.render(w, r, http.StatusServiceUnavailable, receiptWaitView(pg))
 }
 
 // toReport: GET /report/lane/{ticket} is where a page that waited is loaded

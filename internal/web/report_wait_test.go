@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,6 +17,8 @@ import (
 	"github.com/tangkal/tangkal/internal/clock"
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/web/browsertest"
 	"github.com/tangkal/tangkal/internal/web/pagetest"
 )
@@ -132,6 +135,143 @@ func TestWhoWorksNeedNotWait(t *testing.T) {
 	form.Set("url", "https://ruangsuara.example/v/2")
 	if status, _ := v.post("/report", form); status != http.StatusServiceUnavailable {
 		t.Errorf("paid twice with one ticket: %d", status)
+	}
+}
+
+var receiptLane = regexp.MustCompile(` action="(/receipt/(?:message|material)/[^"]+)"`)
+
+// What is added to a report pays as a report does: without script it waits in the
+// lane with all that was typed, and a wrong code waits for nothing.
+func TestWhatIsAddedInACrowdWaitsItsTurn(t *testing.T) {
+	t.Parallel()
+	x, at := busy(t)
+	got, err := x.App.Report.Submit(t.Context(), report.Submission{
+		Channel: report.Web, Category: report.Threat, Lang: i18n.ID, Locations: []string{"https://ruangsuara.example/v/1"},
+	})
+	must(t, err)
+	v := visitor(t, x)
+	for _, c := range []struct {
+		front        string
+		typed, wrong url.Values
+	}{
+		{"/receipt/message", url.Values{"message": {"pukul <8>"}}, url.Values{"message": {" "}}},
+		{"/receipt/material", url.Values{"urls": {"https://ruangsuara.example/v/2"}, "note": {"salinan & lain"}}, url.Values{"urls": {"http://"}}},
+	} {
+		c.typed.Set("code", "TGK-0000-0000-0000-0000")
+		if status, _ := v.post(c.front, c.typed); status != http.StatusNotFound {
+			t.Errorf("%s with a wrong code: %d", c.front, status)
+		}
+		c.typed.Set("code", got.Code)
+		status, body := v.post(c.front, c.typed)
+		lane := receiptLane.FindStringSubmatch(body)
+		if status != http.StatusServiceUnavailable || lane == nil || !strings.HasPrefix(lane[1], c.front+"/") {
+			t.Fatalf("%s: %d\n%s", c.front, status, body)
+		}
+		pagetest.Check(t, "receipt-wait", body)
+		sent := hidden(body)
+		for name, want := range c.typed {
+			if sent.Get(name) != want[0] {
+				t.Errorf("%s is kept as %q, typed as %q", name, sent.Get(name), want)
+			}
+		}
+		sent.Set("switch", "en")
+		status, body = v.post(lane[1]+"?lang=en", sent)
+		if again := receiptLane.FindStringSubmatch(body); status != http.StatusServiceUnavailable || again == nil || again[1] != lane[1] || !strings.Contains(body, "waits its turn") {
+			t.Errorf("the language switch: %d, the place is %v", status, again)
+		}
+		sent.Del("switch")
+		at.Advance(20 * time.Second)
+		crowd(x.App)
+		c.wrong.Set("code", got.Code)
+		status, body = v.post(lane[1], c.wrong)
+		if again := receiptLane.FindStringSubmatch(body); status != http.StatusUnprocessableEntity || again == nil {
+			t.Errorf("whoever has something to mend in %s loses their turn: %d", c.front, status)
+		}
+		if status, body = v.post(lane[1], sent); status != http.StatusOK {
+			t.Fatalf("%s in time: %d\n%s", c.front, status, body)
+		}
+		sent.Set("message", "lagi")
+		sent.Set("urls", "https://ruangsuara.example/v/3")
+		if status, _ = v.post(lane[1], sent); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: one turn was good twice: %d", c.front, status)
+		}
+	}
+	status, err := x.App.Report.Status(t.Context(), got.Code)
+	must(t, err)
+	if len(status.Messages) != 2 || status.Locations != 2 {
+		t.Errorf("the report has %d messages and %d links, want 2 and 2", len(status.Messages), status.Locations)
+	}
+}
+
+// A program pays for what it adds by its receipt, too.
+func TestAProgramPaysForWhatItAdds(t *testing.T) {
+	t.Parallel()
+	x, _ := busy(t)
+	got, err := x.App.Report.Submit(t.Context(), report.Submission{
+		Channel: report.Web, Category: report.Threat, Lang: i18n.ID, Locations: []string{"https://ruangsuara.example/v/1"},
+	})
+	must(t, err)
+	send := func(path, receipt, work, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, x.URL+"/api/v1"+path, strings.NewReader(body))
+		must(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Receipt", receipt)
+		req.Header.Set("Work", work)
+		resp, err := http.DefaultClient.Do(req)
+		must(t, err)
+		defer resp.Body.Close() //nolint:errcheck // read to its end
+		raw, err := io.ReadAll(resp.Body)
+		must(t, err)
+		return resp.StatusCode, string(raw)
+	}
+	for path, body := range map[string]string{"/receipts/messages": `{"text": "lagi"}`, "/receipts/material": `{"locations": ["https://ruangsuara.example/v/2"]}`} {
+		if status, said := send(path, got.Code, "", body); status != http.StatusTooManyRequests || !strings.Contains(said, "admit.work") {
+			t.Errorf("%s unpaid: %d %s", path, status, said)
+		}
+		if status, said := send(path, "TGK-0000-0000-0000-0000", "", body); status != http.StatusNotFound {
+			t.Errorf("%s with a wrong receipt: %d %s", path, status, said)
+		}
+		k := x.App.Toll.Work()
+		paid := k.Text + "." + admit.Solve(k.Text, k.Bits)
+		if status, said := send(path, got.Code, paid, body); status != http.StatusCreated {
+			t.Errorf("%s paid: %d %s", path, status, said)
+		}
+		if status, said := send(path, got.Code, paid, strings.Replace(body, "2", "3", 1)); status != http.StatusTooManyRequests {
+			t.Errorf("%s paid twice with one ticket: %d %s", path, status, said)
+		}
+	}
+}
+
+// In a real browser the device works for what is added, too.
+func TestABrowserPaysForAMessage(t *testing.T) {
+	t.Parallel()
+	x, at := busy(t)
+	got, err := x.App.Report.Submit(t.Context(), report.Submission{
+		Channel: report.Web, Category: report.Threat, Lang: i18n.ID, Locations: []string{"https://ruangsuara.example/v/1"},
+	})
+	must(t, err)
+	write := chromedp.Tasks{
+		chromedp.Navigate(x.URL + "/receipt"),
+		chromedp.SendKeys("#code", got.Code, chromedp.ByQuery), chromedp.Click(`main form button[type="submit"]`, chromedp.ByQuery),
+		chromedp.WaitVisible("#message", chromedp.ByQuery),
+	}
+	send := chromedp.Click(`form[data-front="/receipt/message"] button[type="submit"]`, chromedp.ByQuery)
+	p := browsertest.Open(t, browsertest.View{Phone: true})
+	p.Run(write, chromedp.SendKeys("#message", "satu", chromedp.ByQuery), send, chromedp.WaitVisible(`main [role="status"]`, chromedp.ByQuery))
+	if said := p.Complaints(); len(said) > 0 {
+		t.Errorf("the page said %q", said)
+	}
+	crowd(x.App)
+	p = browsertest.Open(t, browsertest.View{Phone: true, NoScript: true, Dark: true})
+	p.Run(write, chromedp.SendKeys("#message", "dua", chromedp.ByQuery), send, chromedp.WaitVisible("[data-work-status]", chromedp.ByQuery))
+	p.Shot("receipt-wait-phone-dark")
+	at.Advance(12 * time.Second)
+	crowd(x.App)
+	p.Run(chromedp.Click(`#wait button[type="submit"].btn-big`, chromedp.ByQuery), chromedp.WaitVisible("#message", chromedp.ByQuery))
+	status, err := x.App.Report.Status(t.Context(), got.Code)
+	if err != nil || len(status.Messages) != 2 {
+		t.Errorf("%d messages, %v", len(status.Messages), err)
 	}
 }
 

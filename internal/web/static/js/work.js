@@ -1,4 +1,5 @@
-// While very many report, a report costs some work of the device that sends it
+// While very many report, a report, and what is added to one, costs some work of
+// the device that sends it
 // (nothing in quiet times). The device works in a worker, out of the way of the
 // page, before the form goes. Without script the page waits its turn instead.
 import { policy } from './trust.js';
@@ -36,7 +37,7 @@ async function pay(form) {
     if (status) status.textContent = say('working');
     put(form, 'ticket', asked.ticket);
     put(form, 'work', await work(asked));
-    form.action = '/report';
+    form.action = form.dataset.front;
   } catch { /* see above */ }
 }
 
