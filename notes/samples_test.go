@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/tangkal/tangkal/internal/needtest"
 )
 
 const samples = "../docs/samples/webhook/"
@@ -90,7 +88,11 @@ func TestSampleReceiversTakeGoodMessagesOnly(t *testing.T) {
 	for _, s := range sampleReceivers(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			needtest.Program(t, s.needs...)
+			for _, program := range s.needs {
+				if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") != "true" { // there scripts/deps has installed it
+					t.Skipf("%s is not installed", program)
+				}
+			}
 			for _, c := range cases {
 				out, err := runSample(t, s, c)
 				taken := err == nil && strings.TrimSpace(out) == "msg_019a9c3e7b1a notice.issued"
