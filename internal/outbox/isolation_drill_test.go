@@ -58,6 +58,7 @@ func TestDrillSickEndpointsDelayNobody(t *testing.T) {
 
 // The drill sees it when one sender serves all, one after the other.
 func TestDrillSickEndpointsFindsOneSenderForAll(t *testing.T) {
+	t.Parallel()
 	x := startAt(t, dbtest.SQLite(t), clock.System{})
 	hung := hanging(t)
 	var one sync.Mutex

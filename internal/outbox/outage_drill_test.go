@@ -32,6 +32,7 @@ func TestDrillOutage72h(t *testing.T) {
 
 // The drill sees it when messages are dropped after ten tries.
 func TestDrillOutage72hFindsMessagesDroppedAfterTenTries(t *testing.T) {
+	t.Parallel()
 	x := start(t, dbtest.SQLite(t))
 	found, _ := x.outage(t, fewMessages, func(endpoint string) {
 		if err := x.db.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error {
@@ -48,6 +49,7 @@ func TestDrillOutage72hFindsMessagesDroppedAfterTenTries(t *testing.T) {
 
 // The drill sees it when a message is sent again though it was taken.
 func TestDrillOutage72hFindsMessagesSentTwice(t *testing.T) {
+	t.Parallel()
 	x := start(t, dbtest.SQLite(t))
 	once := x.box.Send
 	x.box.Send = func(ctx context.Context, m outbox.Message) outbox.Result {
