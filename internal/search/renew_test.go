@@ -34,8 +34,10 @@ func spelling(t *testing.T, d *db.DB) {
 			if _, err := tx.Exec(ctx, `CREATE TEMPORARY TABLE moved AS SELECT * FROM search_docs WHERE id = CAST($1 AS BIGINT)`, r.id); err != nil {
 				return err
 			}
-			for _, q := range []string{`DELETE FROM search_docs WHERE id = (SELECT id FROM moved)`, `UPDATE moved SET words = '` + strings.Join(words, " ") + `'`,
-				`INSERT INTO search_docs SELECT * FROM moved`, `DROP TABLE moved`} {
+			for _, q := range []string{
+				`DELETE FROM search_docs WHERE id = (SELECT id FROM moved)`, `UPDATE moved SET words = '` + strings.Join(words, " ") + `'`,
+				`INSERT INTO search_docs SELECT * FROM moved`, `DROP TABLE moved`,
+			} {
 				if _, err := tx.Exec(ctx, q); err != nil {
 					return err
 				}
@@ -80,9 +82,14 @@ func TestOlderTextsAreFoundOnceRenewed(t *testing.T) {
 				party, object, text string
 				want                []string
 			}{
-				{"a", "case", "ruangsuara", []string{"c1"}}, {"a", "case", "ruang", []string{"c1"}}, {"a", "case", "1192", []string{"c1"}},
-				{"a", "case", "TEST-KS-2026-01192", []string{"c1"}}, {"a", "case", "ajakan", []string{"c1"}},
-				{"a", "notice", "ruangsuara", []string{"n1"}}, {"a", "notice", "ajakan", nil}, {"b", "register", "ruangsuara", []string{"r1"}},
+				{"a", "case", "ruangsuara", []string{"c1"}},
+				{"a", "case", "ruang", []string{"c1"}},
+				{"a", "case", "1192", []string{"c1"}},
+				{"a", "case", "TEST-KS-2026-01192", []string{"c1"}},
+				{"a", "case", "ajakan", []string{"c1"}},
+				{"a", "notice", "ruangsuara", []string{"n1"}},
+				{"a", "notice", "ajakan", nil},
+				{"b", "register", "ruangsuara", []string{"r1"}},
 			} {
 				if got := look(tt.party, tt.object, tt.text); !cmp.Equal(got, tt.want) {
 					t.Errorf("%s finds among %ss by %q: %q, want %q", tt.party, tt.object, tt.text, got, tt.want)
