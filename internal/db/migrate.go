@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
 	"errors"
@@ -70,6 +71,25 @@ func (d *DB) Pending(ctx context.Context) ([]Step, error) {
 
 // ErrNewer tells that a later version of the program has changed the schema.
 var ErrNewer = errors.New("the database belongs to a newer version of the program")
+
+// Schema is a digest of the migrations of a dialect: two programs with the same
+// one make the same schema.
+func Schema(dialect Dialect) ([sha256.Size]byte, error) {
+	dir := "migrations/sqlite"
+	if dialect == Postgres {
+		dir = "migrations/postgres"
+	}
+	h := sha256.New()
+	err := fs.WalkDir(migrationsFS, dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(migrationsFS, path)
+		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	return [sha256.Size]byte(h.Sum(nil)), err
+}
 
 // older refuses a database that a newer program has migrated: this one would
 // write rows that the newer does not expect.

@@ -93,7 +93,7 @@ var (
 // Start starts a server over a fresh SQLite database.
 func Start(t testing.TB) *Exchange {
 	t.Helper()
-	return StartOn(t, "sqlite:"+t.TempDir()+"/tangkal.db", clock.System{})
+	return StartOn(t, dbtest.SQLiteURL(t), clock.System{})
 }
 
 // Each starts a server on SQLite and one on PostgreSQL, and runs f on both in
@@ -103,7 +103,7 @@ func Each(t *testing.T, f func(t *testing.T, x *Exchange)) {
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); f(t, Start(t)) })
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		f(t, StartOn(t, dbtest.PostgresURL(t), clock.System{}))
+		f(t, StartOn(t, dbtest.MigratedURL(t), clock.System{}))
 	})
 }
 
@@ -120,7 +120,7 @@ func StartOn(t testing.TB, dbURL string, c clock.Clock, change ...func(*app.Conf
 // than usual.
 func StartWith(t testing.TB, change func(*app.Config)) *Exchange {
 	t.Helper()
-	x := Prepare(t, "sqlite:"+t.TempDir()+"/tangkal.db")
+	x := Prepare(t, dbtest.SQLiteURL(t))
 	change(&x.Config)
 	x.Serve(t)
 	return x

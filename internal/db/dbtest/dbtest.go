@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -36,13 +35,13 @@ func Each(t *testing.T, f func(t *testing.T, d *db.DB)) {
 // SQLite returns a fresh, migrated SQLite database.
 func SQLite(t testing.TB) *db.DB {
 	t.Helper()
-	return open(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	return open(t, SQLiteURL(t))
 }
 
 // Postgres returns a fresh, migrated PostgreSQL database, dropped at the end.
 func Postgres(t testing.TB) *db.DB {
 	t.Helper()
-	return open(t, PostgresURL(t))
+	return open(t, MigratedURL(t))
 }
 
 // MAC is HMAC-SHA-256 under keys that every test knows, one for each purpose.
@@ -70,9 +69,19 @@ func open(t testing.TB, url string) *db.DB {
 // at the end of the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	return create(t, base(t), "")
+}
+
+// create makes a database, a copy of another where one is named, and drops it at
+// the end of the test.
+func create(t testing.TB, base, of string) string {
+	t.Helper()
 	name := "t_" + strings.ReplaceAll(db.NewID(), "-", "")
-	base := base(t)
-	if err := admin(t.Context(), base, "CREATE DATABASE "+name); err != nil {
+	statement := "CREATE DATABASE " + name
+	if of != "" {
+		statement += " TEMPLATE " + of
+	}
+	if err := admin(t.Context(), base, statement); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -113,12 +122,20 @@ func base(t testing.TB) string {
 // database returns the URL of one database of the server at base.
 func database(t testing.TB, base, name string) string {
 	t.Helper()
-	u, err := url.Parse(base)
+	at, err := inDatabase(base, name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return at
+}
+
+func inDatabase(base, name string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), nil
 }
 
 func admin(ctx context.Context, url, statement string) error {
