@@ -15,7 +15,8 @@ import (
 	"github.com/tangkal/tangkal/internal/scaletest"
 )
 
-// guess returns a receipt code that nobody was given.
+// guess returns a receipt code that nobody was given, spelled as one is printed:
+// what reading another spelling takes would be measured, too.
 func guess() string {
 	const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	raw := make([]byte, 16)
@@ -23,7 +24,8 @@ func guess() string {
 	for i := range raw {
 		raw[i] = letters[raw[i]%32]
 	}
-	return string(raw)
+	s := string(raw)
+	return "TGK-" + s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:]
 }
 
 // The drill of threat-model T02: a million random codes open nothing, and the
