@@ -25,7 +25,8 @@ build: ## the one binary, in bin/
 test: ## every test, at SCALE percent of the long walks
 	@scripts/deps
 	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -shuffle=on -timeout 30m $(PLAIN)
-	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -race -shuffle=on -timeout 40m $(RACE)
+	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -run '^TestDrill' -timeout 30m $(RACE)
+	@TMPDIR=$$(scripts/tmp) scripts/summary $(GO) test -race -skip '^TestDrill' -shuffle=on -timeout 40m $(RACE)
 
 check: fmt-check generated lint test ## what CI runs
 
