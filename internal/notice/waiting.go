@@ -104,6 +104,9 @@ type Awaiting struct {
 // dueBy is a bound of the indexes notices_…_due.
 const dueBy = `n.life = 'open' AND coalesce(n.due_at, 4611686018427387904) `
 
+// selectAwaiting finds the notices that await an answer of the platform $1.
+const selectAwaiting = `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL AND n.awaits = TRUE`
+
 // Awaiting counts what waits for the actor. It costs one query for each count
 // that the actor's seat can have; each starts from the few rows that can match.
 func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
@@ -129,7 +132,7 @@ func (r *Room) Awaiting(ctx context.Context, by party.Actor) (Awaiting, error) {
 		{&a.Confirm, auth.Seat(by, auth.NoticeConfirm), `SELECT 1 FROM notice_deemed d CROSS JOIN notices n WHERE d.confirmed_by IS NULL AND d.proposed_by <> $2
 			AND n.id = d.notice_id AND n.issuer = $1 AND n.life = 'open' AND n.deemed_at IS NULL AND n.received_at IS NULL`, []any{by.Person}},
 		{&a.Receive, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NULL AND n.sent_mac IS NOT NULL`, nil},
-		{&a.Answer, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.life = 'open' AND n.received_at IS NOT NULL AND n.awaits = TRUE`, nil},
+		{&a.Answer, platform, selectAwaiting, nil},
 		{&a.Due1h, platform, `SELECT 1 FROM notices n WHERE n.addressee = $1 AND n.sent_mac IS NOT NULL AND ` + dueBy + `<= $2`, []any{soon}},
 		{&a.Verify, auth.Seat(by, auth.NoticeVerify), `SELECT DISTINCT i.notice_id FROM notice_items i CROSS JOIN notices n
 			WHERE i.state = 'answered' AND n.id = i.notice_id AND ` + mine, nil},
