@@ -141,13 +141,24 @@ func fillDisk(t *testing.T, disk string, but int64) (empty func()) {
 	}
 }
 
+// freeOn is how many bytes of a disk are free.
+func freeOn(t *testing.T, disk string) int64 {
+	t.Helper()
+	var s unix.Statfs_t
+	if err := unix.Statfs(disk, &s); err != nil {
+		t.Fatal(err)
+	}
+	return int64(s.Bavail) * s.Bsize
+}
+
 // The drill of goal G4: the disk fills while reports come, again and again. What
 // was acknowledged stays, what does not fit is refused with a time to try
 // again, and the same process goes on when there is space.
 func TestDrillDiskFull(t *testing.T) {
 	t.Parallel()
-	f := diskOf(t, order{Disk: 48 << 20})
 	rounds := max(scaletest.Of(50), 3)
+	const aRound = 2 << 20 // what is acknowledged in it stays on the disk, evidence and all
+	f := diskOf(t, order{Disk: 48<<20 + int64(rounds)*aRound})
 	for i := range rounds {
 		f.round(t, i)
 	}
@@ -229,7 +240,7 @@ func (f *fullDisk) round(t *testing.T, i int) {
 	t.Helper()
 	for range 5 {
 		if !f.report(t) {
-			t.Fatalf("round %d: a report is refused though there is space", i)
+			t.Fatalf("round %d: a report is refused though %d kB are free", i, freeOn(t, f.disk)>>10)
 		}
 	}
 	empty := fillDisk(t, f.disk, int64(i%7)*100_000) // it ends at another place each time
@@ -244,7 +255,7 @@ func (f *fullDisk) round(t *testing.T, i int) {
 	empty()
 	for begun := time.Now(); !f.report(t); {
 		if time.Since(begun) > 2*patience {
-			t.Fatalf("round %d: reports are refused though there is space again", i)
+			t.Fatalf("round %d: reports are refused though %d kB are free again", i, freeOn(t, f.disk)>>10)
 		}
 	}
 }
@@ -314,11 +325,7 @@ func crowded(t *testing.T, spareFiles, spareAll string) (x *exchangetest.Exchang
 			found = append(found, fmt.Sprintf("a report on a full disk: %d %s", r.status, r.body))
 		}
 	}
-	var s unix.Statfs_t
-	if err := unix.Statfs(disk, &s); err != nil {
-		t.Fatal(err)
-	}
-	left := int64(s.Bavail) * s.Bsize
+	left := freeOn(t, disk)
 	t.Logf("reports leave %d kB of %d", left>>10, free>>10)
 	if left < kept {
 		found = append(found, fmt.Sprintf("reports leave %d bytes of %d", left, free))
