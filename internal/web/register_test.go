@@ -42,10 +42,13 @@ func TestWhatWasDecidedBeforeStandsOnACase(t *testing.T) {
 		[]any{"https://ruangsuara.example/v/78", "", "", "", "", ""},
 	))
 	page.want(t, http.StatusOK)
-	for _, want := range []string{"lama.xlsx", "Simpan 1 baris", "Pemutusan &lt;akses&gt;", "Tidak berlaku lagi", "12 Maret 2019", "tidak menyebut kapan diputus"} {
+	for _, want := range []string{"lama.xlsx", "Simpan 1 baris", "Pemutusan &lt;akses&gt;", "Tidak berlaku lagi", "12 Maret 2019", "tidak menyebut kapan diputus", "Tidak dapat disimpan"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the preview lacks %q", want)
 		}
+	}
+	if strings.Contains(page.body, "apat dilaporkan") {
+		t.Error("the preview speaks of reports")
 	}
 	path := page.url.Path
 	twice := d.post(t, path+"/columns", url.Values{
