@@ -24,6 +24,7 @@ import (
 	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/exchangetest"
 	"github.com/tangkal/tangkal/internal/feed"
+	"github.com/tangkal/tangkal/internal/needtest"
 	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/porttest"
 	"github.com/tangkal/tangkal/notes"
@@ -38,7 +39,7 @@ const fromEnv = "TANGKAL_UPGRADE_FROM"
 // there to the byte, what waited goes on, what people signed before holds, and
 // the older version does not touch it any more.
 func TestUpgradeFromTheVersionBefore(t *testing.T) {
-	old := buildBefore(t)
+	old := buildBefore(t, before)
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		upgrade(t, old, "sqlite:"+filepath.Join(t.TempDir(), "tangkal.db"))
@@ -49,16 +50,37 @@ func TestUpgradeFromTheVersionBefore(t *testing.T) {
 	})
 }
 
+// So does one that passes over many migrations: from the version that the file
+// testdata/upgrade/from names.
+func TestUpgradeFromLongBefore(t *testing.T) {
+	old := buildBefore(t, longBefore)
+	upgrade(t, old, "sqlite:"+filepath.Join(t.TempDir(), "tangkal.db"))
+}
+
+// longBefore returns the commit of testdata/upgrade/from.
+func longBefore(t *testing.T, root string) string {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/upgrade/from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, _, _ := strings.Cut(string(raw), " ")
+	if exec.Command("git", "-C", root, "cat-file", "-e", from+"^{commit}").Run() != nil {
+		needtest.Missing(t, "git does not know "+from+": no upgrade over many versions is tried")
+	}
+	return from
+}
+
 // buildBefore returns the tests of this package as they were in the version
 // before, with what fills it.
-func buildBefore(t *testing.T) string {
+func buildBefore(t *testing.T, version func(t *testing.T, root string) string) string {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tree, binary := t.TempDir(), filepath.Join(t.TempDir(), "before.test")
-	from := before(t, root)
+	from := version(t, root)
 	archive := exec.Command("git", "-C", root, "archive", "--format=tar", "-o", tree+".tar", from)
 	unpack := exec.Command("tar", "-xf", tree+".tar", "-C", tree)
 	build := exec.Command("go", "test", "-c", "-trimpath", "-o", binary, "./internal/app") // trimmed, so that the cache serves both trees
@@ -105,7 +127,7 @@ func before(t *testing.T, root string) string {
 	newest := slices.Max(migrations)
 	from := git("rev-parse", "--verify", "--quiet", git("log", "-1", "--format=%H", "--diff-filter=A", "--", newest)+"^")
 	if from == "" || git("rev-parse", "--is-shallow-repository") != "false" {
-		t.Skipf("git knows no version before %s: no upgrade is tried", filepath.Base(newest))
+		needtest.Missing(t, "git knows no version before "+filepath.Base(newest)+": no upgrade is tried")
 	}
 	t.Logf("from %s", git("log", "-1", "--format=%h %s", from))
 	return from

@@ -140,7 +140,7 @@ type Notice struct {
 	DeemedAt    time.Time
 	Unreceived  time.Time // when it became unreceived; zero while in time
 	DueAt       time.Time // earliest due time of an open item; zero if no clock runs
-	Awaits      bool      // received or deemed so, and an item waits for its answer
+	Awaits      bool      `json:"-"` // received or deemed so, and an item waits for its answer; not under the row MAC
 	RemindedAt  time.Time
 	OverdueAt   time.Time
 	AnsweredAt  time.Time // last answer
