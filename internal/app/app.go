@@ -331,6 +331,9 @@ func (a *App) reindex(ctx context.Context) error {
 	})
 	if err == nil {
 		err = a.Vault.Once("search-objects", func() error {
+			begun := a.Clock.Now()
+			a.Log.InfoContext(ctx, "older texts are spelled anew for the search; until then it does not find them")
+			defer func() { a.Log.InfoContext(ctx, "older texts are spelled anew", "took", a.Clock.Now().Sub(begun)) }()
 			for after, err := a.Search.Renew(ctx, a.DB, -1, atOnce); ; after, err = a.Search.Renew(ctx, a.DB, after, atOnce) {
 				if err != nil || after == 0 {
 					return err
@@ -405,18 +408,26 @@ func (a *App) sweeps() []job.Sweep {
 	}
 }
 
-// orphanAge is how old a file of the vault is before one that no row names is
-// taken for left over: far longer than any upload lasts, or any transaction.
-const orphanAge = 24 * time.Hour
+// orphanGrace is for how long no row may have named a file of the vault before
+// it goes: longer than the slowest upload lasts that is let in (500 MiB at 2 KiB
+// a second, 71 hours), and than anybody needs to notice the wrong database.
+const orphanGrace = 7 * 24 * time.Hour
 
-// CollectBlobs removes files of the vault that belong to nothing: what a crash
-// left before its commit, and what an erasure let go. Every room that puts files
-// there is asked.
+// A keeper is a room that puts files into the vault, and says which are its.
+type keeper interface {
+	Blobs(ctx context.Context, q db.Reader, names []string) ([]string, error)
+}
+
+func (a *App) keepers() []keeper { return []keeper{a.Report, a.Casework, a.Flagger, a.Notice} }
+
+// CollectBlobs removes files of the vault that have belonged to nothing for a
+// week: what a crash left before its commit, and what an erasure let go. Every
+// room that puts files there is asked.
 func (a *App) CollectBlobs(ctx context.Context) error {
 	named := func(ctx context.Context, names []string) ([]string, error) {
 		var all []string
-		for _, blobs := range []func(context.Context, db.Reader, []string) ([]string, error){a.Report.Blobs, a.Casework.Blobs, a.Flagger.Blobs, a.Notice.Blobs} {
-			some, err := blobs(ctx, a.DB, names)
+		for _, k := range a.keepers() {
+			some, err := k.Blobs(ctx, a.DB, names)
 			if err != nil {
 				return nil, err
 			}
@@ -424,7 +435,7 @@ func (a *App) CollectBlobs(ctx context.Context) error {
 		}
 		return all, nil
 	}
-	n, err := a.Vault.Collect(ctx, time.Now().Add(-orphanAge), named) //nolint:forbidigo // the age of files that the machine dated
+	n, err := a.Vault.Collect(ctx, a.Clock.Now(), orphanGrace, named)
 	if n > 0 {
 		a.Log.InfoContext(ctx, "files without a row were removed from the vault", "files", n)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,8 +14,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tangkal/tangkal/internal/app"
+	"github.com/tangkal/tangkal/internal/casework"
+	"github.com/tangkal/tangkal/internal/clock"
+	"github.com/tangkal/tangkal/internal/db/dbtest"
 	"github.com/tangkal/tangkal/internal/exchangetest"
+	"github.com/tangkal/tangkal/internal/flagger"
 	"github.com/tangkal/tangkal/internal/i18n"
+	"github.com/tangkal/tangkal/internal/notice"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/vault"
 )
@@ -27,8 +34,8 @@ func withFile(n int) report.Submission {
 	}
 }
 
-// A file of the vault that no row names goes after a day; those of rows stay, and
-// so do those of reports that come while it is looked for.
+// A file of the vault that no row names goes after a week; those of every room
+// stay, and so do those of reports that come while it is looked for.
 func TestWhatNoRowNamesLeavesTheVault(t *testing.T) {
 	t.Parallel()
 	must := func(err error) {
@@ -37,21 +44,41 @@ func TestWhatNoRowNamesLeavesTheVault(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	x := exchangetest.Start(t)
+	now := clock.NewManual(time.Now().UTC())
+	x := exchangetest.StartOn(t, dbtest.SQLiteURL(t), now)
 	for n := range 5 {
 		_, err := x.App.Report.Submit(t.Context(), withFile(n))
 		must(err)
+	}
+	s := inIndonesia(t, x)
+	s.report(t, 1)
+	s.analyst.must(t, "POST", "/cases/"+s.caseID+"/take", nil, nil)
+	_, err := x.App.Casework.AddCapture(t.Context(), s.analyst.Actor, casework.ID(s.caseID), "", []casework.Upload{
+		{Name: "b.txt", MediaType: "text/plain", Content: strings.NewReader("rekaan")},
+	})
+	must(err)
+	_, err = x.App.Flagger.Upload(t.Context(), s.analyst.Actor, flagger.File{
+		Kind: flagger.Reports, Name: "c.csv", Content: strings.NewReader("url\nhttps://ruangsuara.example/v/1\n"), Lang: "id",
+	})
+	must(err)
+	all := func() (names []string) {
+		must(x.App.Vault.Walk(t.Context(), func(s vault.Stat) error { names = append(names, s.Name.String()); return nil }))
+		return names
+	}
+	kept := all()
+	for _, k := range app.Keepers(x.App) {
+		own, err := k.Blobs(t.Context(), x.App.DB, kept)
+		must(err)
+		if _, served := k.(*notice.Room); len(own) == 0 && !served { // of those its own tests tell
+			t.Errorf("%T names none of %d files", k, len(kept))
+		}
 	}
 	key, _, err := x.App.Vault.NewKey()
 	must(err)
 	orphan, err := x.App.Vault.Put(t.Context(), key, strings.NewReader("its commit never came"), 1<<10)
 	must(err)
-	then := time.Now().Add(-25 * time.Hour)
-	path := func(d vault.Digest) string {
-		name := d.String()
-		return filepath.Join(x.Config.Data, "vault", name[:2], name[2:])
-	}
-	must(x.App.Vault.Walk(t.Context(), func(s vault.Stat) error { return os.Chtimes(path(s.Name), then, then) }))
+	must(x.App.CollectBlobs(t.Context()))
+	now.Advance(7 * 24 * time.Hour)
 	var writers sync.WaitGroup
 	for w := range 4 {
 		writers.Go(func() {
@@ -64,12 +91,45 @@ func TestWhatNoRowNamesLeavesTheVault(t *testing.T) {
 	}
 	must(x.App.CollectBlobs(t.Context()))
 	writers.Wait()
-	var all []string
-	must(x.App.Vault.Walk(t.Context(), func(s vault.Stat) error { all = append(all, s.Name.String()); return nil }))
-	named, err := x.App.Report.Blobs(t.Context(), x.App.DB, all)
-	must(err)
-	if slices.Contains(all, orphan.Stored.String()) || len(all) != 45 || len(named) != 45 {
-		t.Errorf("%d files, %d of them reports' (want 45); the left over one is there: %v", len(all), len(named), slices.Contains(all, orphan.Stored.String()))
+	left := all()
+	for _, name := range kept {
+		if !slices.Contains(left, name) {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	if slices.Contains(left, orphan.Stored.String()) || len(left) != len(kept)+40 {
+		t.Errorf("%d files, want %d; the left over one is there: %v", len(left), len(kept)+40, slices.Contains(left, orphan.Stored.String()))
+	}
+}
+
+// A report whose files take longer than any pause of the sweep keeps them all.
+func TestAnUploadThatLastsForDaysKeepsItsFirstFile(t *testing.T) {
+	t.Parallel()
+	now := clock.NewManual(time.Now().UTC())
+	x := exchangetest.StartOn(t, dbtest.SQLiteURL(t), now)
+	if _, err := x.App.Report.Submit(t.Context(), withFile(1)); err != nil {
+		t.Fatal(err)
+	}
+	s := withFile(2)
+	s.Files = nil
+	s.More = func(yield func(report.Upload, error) bool) {
+		if !yield(report.Upload{Name: "a.txt", MediaType: "text/plain", Content: strings.NewReader("first")}, nil) {
+			return
+		}
+		for range 3 { // 500 MiB at 2 KiB a second
+			if err := x.App.CollectBlobs(t.Context()); err != nil {
+				t.Error(err)
+			}
+			now.Advance(24 * time.Hour)
+		}
+		yield(report.Upload{Name: "b.txt", MediaType: "text/plain", Content: strings.NewReader("second")}, nil)
+	}
+	if _, err := x.App.Report.Submit(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := x.App.Vault.Walk(t.Context(), func(vault.Stat) error { n++; return nil }); err != nil || n != 3 {
+		t.Errorf("%d files, want 3: %v", n, err)
 	}
 }
 
@@ -85,7 +145,11 @@ func TestEveryRoomWithFilesIsAskedBeforeTheyGo(t *testing.T) {
 	puts := regexp.MustCompile(`\b[vV]ault\.Put\(`)
 	sources, err := filepath.Glob("../*/*.go")
 	must(err)
-	var rooms []string
+	var rooms, asked []string
+	for _, k := range app.Keepers(exchangetest.Start(t).App) {
+		asked = append(asked, filepath.Base(reflect.TypeOf(k).Elem().PkgPath()))
+	}
+	slices.Sort(asked)
 	for _, name := range sources {
 		raw, err := os.ReadFile(name) //nolint:gosec // our own source
 		must(err)
@@ -93,7 +157,7 @@ func TestEveryRoomWithFilesIsAskedBeforeTheyGo(t *testing.T) {
 			rooms = append(rooms, room)
 		}
 	}
-	if diff := cmp.Diff([]string{"casework", "flagger", "notice", "report"}, rooms); diff != "" {
+	if diff := cmp.Diff(asked, rooms); diff != "" {
 		t.Errorf("CollectBlobs asks other rooms than those that keep files: %s", diff)
 	}
 }

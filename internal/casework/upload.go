@@ -56,7 +56,7 @@ func (r *Room) AddCapture(ctx context.Context, by party.Actor, id ID, loc report
 		})
 		return err
 	})
-	if err != nil {
+	if err != nil && !db.Unsure(err) { // its rows may be there
 		r.discard(ctx, files)
 	}
 	return cid, err

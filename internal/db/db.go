@@ -464,6 +464,10 @@ func unavailable(err error) error {
 	return e.Because(err)
 }
 
+// Unsure reports whether err is that of a commit whose answer was lost: what the
+// transaction wrote may be there.
+func Unsure(err error) bool { return fault.Is(err, "db.unsure") }
+
 // unsure is a commit whose answer was lost: nobody can say "nothing was
 // changed", and nobody "it is stored".
 func unsure(err error) error {

@@ -119,7 +119,7 @@ func (r *Room) keep(ctx context.Context, l *row, table sheet.Table) error {
 			l.ID, l.Kind, l.Party, l.Person, l.State, l.Lines, []byte(l.wrapped), l.sealed, l.head.Rows.Stored.String(), db.Micros(l.CreatedAt))
 		return err
 	})
-	if err != nil {
+	if err != nil && !db.Unsure(err) {
 		_ = r.Vault.Delete(context.WithoutCancel(ctx), l.head.Rows) // else it lies under a key that nobody kept
 	}
 	return err

@@ -122,7 +122,7 @@ func (r *Room) AddMaterial(ctx context.Context, code string, m Material) error {
 			return r.addTx(ctx, tx, code, in, m.Text, locations, now)
 		})
 	}()
-	if err != nil {
+	if err != nil && !db.Unsure(err) { // its rows may be there
 		in.discard(ctx)
 	}
 	return err

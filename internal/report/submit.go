@@ -59,7 +59,7 @@ func (r *Room) Submit(ctx context.Context, s Submission) (Receipt, error) {
 		}
 		return r.store(ctx, s, locations, in, to, wrapped, token, now)
 	}()
-	if err != nil {
+	if err != nil && !db.Unsure(err) { // its rows may be there
 		in.discard(ctx)
 	}
 	if errors.Is(err, errAgain) {

@@ -2,7 +2,9 @@ package search_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,6 +97,47 @@ func TestOlderTextsAreFoundOnceRenewed(t *testing.T) {
 					t.Errorf("%s finds among %ss by %q: %q, want %q", tt.party, tt.object, tt.text, got, tt.want)
 				}
 			}
+		}
+	})
+}
+
+// renew spells everything anew, some texts at a time.
+func renew(t *testing.T, d *db.DB, x *search.Index) {
+	for after, err := x.Renew(t.Context(), d, -1, 200); ; after, err = x.Renew(t.Context(), d, after, 200) {
+		if err != nil {
+			t.Error("renew: ", err)
+		}
+		if err != nil || after == 0 {
+			return
+		}
+	}
+}
+
+// Two nodes that spell anew at once get on, and what is dropped meanwhile, as
+// with the key of a register, does not come back.
+func TestTwoNodesRenewWhileTextsGo(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		x := search.New(dbtest.MAC)
+		var docs []search.Doc
+		for i := range 600 {
+			docs = append(docs, search.Doc{Party: "a", Object: "register", ObjectID: fmt.Sprint("r", i), Plain: []string{"ruangsuara"}, At: noon})
+		}
+		put(t, d, x, docs...)
+		spelling(t, d)
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() { renew(t, d, x) })
+		}
+		all.Go(func() {
+			for i := 599; i >= 0; i -= 2 {
+				if err := d.Write(t.Context(), func(ctx context.Context, tx *db.Tx) error { return x.Drop(ctx, tx, fmt.Sprint("r", i)) }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Wait()
+		if n, err := db.Value[int64](t.Context(), d, `SELECT count(*) FROM search_docs`); n != 300 || err != nil {
+			t.Errorf("%d texts, want 300: %v", n, err)
 		}
 	})
 }

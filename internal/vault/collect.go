@@ -2,7 +2,12 @@ package vault
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -11,32 +16,78 @@ const (
 	// collectPage is how many blobs are asked about at once.
 	collectPage = 200
 	// fewOrphans is how many blobs without a row are no reason to doubt that the
-	// rows are those of this vault.
+	// rows are those of this vault, as long as they name others.
 	fewOrphans = 100
+	// orphansName is the file that remembers since when no row names a blob.
+	orphansName = "orphans.json"
 )
 
 // Named returns those of some blobs, by Digest.String, that rows name.
 type Named func(ctx context.Context, names []string) ([]string, error)
 
-// Collect removes the blobs that were stored before a time and that no row
-// names, and returns how many: what a crash left between Put and the commit of
-// its rows, and what an erasure let go. before lies so far back that whoever has
-// put a blob then has committed by now. If more than half of many blobs have no
-// row, the rows are another vault's, as after a restore of one and not the
-// other: an error says so, and nothing is removed. It costs a walk through the
-// vault and a question for each page of blobs.
-func (v *Vault) Collect(ctx context.Context, before time.Time, named Named) (int, error) {
-	var page, orphans []string
-	old := 0
+// Collect removes the blobs that no row has named for a time of grace, and
+// returns how many: what a crash left between Put and the commit of its rows,
+// and what an erasure let go. It marks a blob when it finds it without a row
+// first, and removes it when a later look, a grace after, still finds it so, and
+// no look in between found a row: neither how old a file is nor how long its
+// upload lasts matters, nor a clock that jumps once, and whoever has started
+// with another database has that long to notice. If rows name no blob of the
+// vault, or more than half of many have none, the rows are another vault's: an
+// error says so, and nothing is removed. It costs a walk through the vault and a
+// question for each page of blobs.
+func (v *Vault) Collect(ctx context.Context, now time.Time, grace time.Duration, named Named) (int, error) {
+	n, err := v.collect(ctx, now, grace, named)
+	if err != nil {
+		err = fmt.Errorf("collect what no row names: %w", err)
+	}
+	return n, err
+}
+
+func (v *Vault) collect(ctx context.Context, now time.Time, grace time.Duration, named Named) (int, error) {
+	since, err := v.orphans()
+	if err != nil {
+		return 0, err
+	}
+	found, all, err := v.unnamed(ctx, named)
+	if err != nil {
+		return 0, err
+	}
+	marked := make(map[string]time.Time, len(found))
+	var due []string
+	for _, name := range found {
+		marked[name] = now
+		if at, ok := since[name]; ok {
+			marked[name] = at
+			if now.Sub(at) >= grace {
+				due = append(due, name)
+			}
+		}
+	}
+	if len(due) > 0 && (len(found) == all || len(found) > fewOrphans && 2*len(found) > all) {
+		return 0, fmt.Errorf("%d of %d files in the vault have no row, so that this may not be its database; none was removed", len(found), all)
+	}
+	removed := 0
+	for some := range slices.Chunk(due, collectPage) {
+		n, err := v.discard(ctx, some, named)
+		if removed += n; err != nil {
+			return removed, err
+		}
+	}
+	for _, name := range due {
+		delete(marked, name)
+	}
+	return removed, v.setOrphans(marked)
+}
+
+// unnamed returns the blobs that no row names, and how many there are in all.
+func (v *Vault) unnamed(ctx context.Context, named Named) (orphans []string, all int, err error) {
+	var page []string
 	ask := func() error {
-		has, err := unnamed(ctx, page, named)
-		old, orphans, page = old+len(page), append(orphans, has...), page[:0]
+		has, err := without(ctx, page, named)
+		all, orphans, page = all+len(page), append(orphans, has...), page[:0]
 		return err
 	}
-	err := v.store.Walk(ctx, func(s Stat) error {
-		if !s.ModTime.Before(before) {
-			return nil
-		}
+	err = v.store.Walk(ctx, func(s Stat) error {
 		if page = append(page, s.Name.String()); len(page) < collectPage {
 			return nil
 		}
@@ -45,25 +96,40 @@ func (v *Vault) Collect(ctx context.Context, before time.Time, named Named) (int
 	if err == nil {
 		err = ask()
 	}
-	if err != nil {
-		return 0, fmt.Errorf("collect what no row names: %w", err)
+	return orphans, all, err
+}
+
+// orphans reads since when which blobs have had no row.
+func (v *Vault) orphans() (map[string]time.Time, error) {
+	since := map[string]time.Time{}
+	raw, err := os.ReadFile(filepath.Join(v.dir, orphansName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return since, nil
 	}
-	if len(orphans) > fewOrphans && 2*len(orphans) > old {
-		return 0, fmt.Errorf("collect what no row names: %d of %d files in the vault have no row, so that this may not be its database; none was removed", len(orphans), old)
+	if err == nil && json.Unmarshal(raw, &since) != nil {
+		clear(since) // half written: the grace begins anew
 	}
-	removed := 0
-	for some := range slices.Chunk(orphans, collectPage) {
-		n, err := v.discard(ctx, some, named)
-		if removed += n; err != nil {
-			return removed, fmt.Errorf("collect what no row names: %w", err)
+	return since, err
+}
+
+func (v *Vault) setOrphans(since map[string]time.Time) error {
+	path := filepath.Join(v.dir, orphansName)
+	if len(since) == 0 {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
+		return nil
 	}
-	return removed, nil
+	raw, err := json.Marshal(since)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
 }
 
 // discard removes blobs that still no row names.
 func (v *Vault) discard(ctx context.Context, names []string, named Named) (int, error) {
-	still, err := unnamed(ctx, names, named)
+	still, err := without(ctx, names, named)
 	for i, name := range still {
 		d, err := ParseDigest(name)
 		if err == nil {
@@ -76,8 +142,8 @@ func (v *Vault) discard(ctx context.Context, names []string, named Named) (int, 
 	return len(still), err
 }
 
-// unnamed returns those of some blobs that no row names.
-func unnamed(ctx context.Context, names []string, named Named) ([]string, error) {
+// without returns those of some blobs that no row names.
+func without(ctx context.Context, names []string, named Named) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -30,13 +31,16 @@ func (r *rows) named(_ context.Context, of []string) ([]string, error) {
 	return slices.DeleteFunc(slices.Clone(of), func(n string) bool { return !slices.Contains(r.names, n) }), nil
 }
 
-// daysOld makes a blob one of two days ago.
-func daysOld(t *testing.T, v *Vault, ref Ref) {
+const week = 7 * 24 * time.Hour
+
+// looks collects now and a week later, and returns what the second look removed.
+func looks(t *testing.T, v *Vault, named Named) (int, error) {
 	t.Helper()
-	then := time.Now().Add(-48 * time.Hour)
-	if err := os.Chtimes(v.store.(*FileStore).path(ref.Stored), then, then); err != nil {
-		t.Fatal(err)
+	now := time.Now()
+	if n, err := v.Collect(t.Context(), now, week, named); n != 0 || err != nil {
+		t.Fatalf("the first look removed %d: %v", n, err)
 	}
+	return v.Collect(t.Context(), now.Add(week), week, named)
 }
 
 func (v *Vault) has(t *testing.T, k Key, ref Ref) bool {
@@ -50,7 +54,7 @@ func (v *Vault) has(t *testing.T, k Key, ref Ref) bool {
 	return err == nil
 }
 
-// What no row names goes after a day; what a row names stays, and so does what
+// What no row has named for a week goes; what a row names stays, and so does what
 // is just being written, however many write while it is looked for.
 func TestOnlyWhatNoRowNamesIsCollected(t *testing.T) {
 	v, _ := open(t)
@@ -58,13 +62,18 @@ func TestOnlyWhatNoRowNamesIsCollected(t *testing.T) {
 	var kept, orphans []Ref
 	for i := range 3 * collectPage {
 		ref := put(t, v, k, fmt.Append(nil, i))
-		daysOld(t, v, ref)
 		if i%3 == 0 {
 			orphans = append(orphans, ref)
 			continue
 		}
 		db.add(ref)
 		kept = append(kept, ref)
+	}
+	now := time.Now()
+	for _, at := range []time.Time{now, now.Add(week - time.Second)} {
+		if n, err := v.Collect(t.Context(), at, week, db.named); n != 0 || err != nil {
+			t.Fatalf("before the week is over, %d removed: %v", n, err)
+		}
 	}
 	young := put(t, v, k, []byte("its transaction is still to come"))
 	var writers sync.WaitGroup
@@ -84,7 +93,7 @@ func TestOnlyWhatNoRowNamesIsCollected(t *testing.T) {
 			}
 		})
 	}
-	removed, err := v.Collect(t.Context(), time.Now().Add(-24*time.Hour), db.named)
+	removed, err := v.Collect(t.Context(), now.Add(week), week, db.named)
 	writers.Wait()
 	if err != nil || removed != len(orphans) {
 		t.Errorf("%d removed, want %d: %v", removed, len(orphans), err)
@@ -101,37 +110,70 @@ func TestOnlyWhatNoRowNamesIsCollected(t *testing.T) {
 	}
 }
 
-// A row that comes between the look and the removal saves its blob.
+// A row that comes between the look and the removal saves its blob, and so does
+// one that a look in between has seen: its grace begins anew.
 func TestABlobThatIsNamedMeanwhileStays(t *testing.T) {
 	v, _ := open(t)
 	k, db := caseKey(t, v), &rows{}
+	db.add(put(t, v, k, []byte("of another report")))
 	ref := put(t, v, k, []byte("late"))
-	daysOld(t, v, ref)
 	asked := 0
-	removed, err := v.Collect(t.Context(), time.Now().Add(-24*time.Hour), func(ctx context.Context, names []string) ([]string, error) {
-		if asked++; asked == 2 {
+	late := func(ctx context.Context, names []string) ([]string, error) {
+		if asked++; asked == 3 { // the first look, the second, and before the removal
 			db.add(ref)
 		}
 		return db.named(ctx, names)
-	})
-	if err != nil || removed != 0 || !v.has(t, k, ref) {
-		t.Errorf("%d removed, %v", removed, err)
+	}
+	removed, err := looks(t, v, late)
+	if err != nil || removed != 0 || !v.has(t, k, ref) || asked != 3 {
+		t.Errorf("%d removed after %d questions, %v", removed, asked, err)
+	}
+	seen := &rows{names: slices.Clone(db.names)}
+	now := time.Now()
+	for i, named := range []Named{(&rows{names: db.names[:1]}).named, seen.named, (&rows{names: db.names[:1]}).named} {
+		n, err := v.Collect(t.Context(), now.Add(time.Duration(i)*week), week, named)
+		if n != 0 || err != nil || !v.has(t, k, ref) {
+			t.Errorf("look %d: %d removed, %v", i, n, err)
+		}
 	}
 }
 
-// Rows that know next to nothing of the vault are another's: nothing goes.
+// Rows that know nothing of a vault, or next to nothing of a large one, are
+// another's: nothing goes.
 func TestAVaultIsNotEmptiedByAnotherDatabase(t *testing.T) {
-	v, _ := open(t)
-	k, db := caseKey(t, v), &rows{}
-	for i := range 2*fewOrphans + 2 {
-		ref := put(t, v, k, fmt.Append(nil, i))
-		daysOld(t, v, ref)
-		if i < fewOrphans-1 {
-			db.add(ref)
+	for _, c := range []struct{ named, all int }{{0, 1}, {0, fewOrphans}, {fewOrphans - 1, 2*fewOrphans + 2}} {
+		v, _ := open(t)
+		k, db := caseKey(t, v), &rows{}
+		for i := range c.all {
+			if ref := put(t, v, k, fmt.Append(nil, i)); i < c.named {
+				db.add(ref)
+			}
+		}
+		removed, err := looks(t, v, db.named)
+		if want := fmt.Sprintf("%d of %d files in the vault have no row", c.all-c.named, c.all); err == nil || removed != 0 || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d removed, %v, want %s", removed, err, want)
 		}
 	}
-	removed, err := v.Collect(t.Context(), time.Now().Add(-24*time.Hour), db.named)
-	if err == nil || removed != 0 || !strings.Contains(err.Error(), "103 of 202 files in the vault have no row") {
-		t.Errorf("%d removed: %v", removed, err)
+}
+
+// Marks that a crash has left half written, or none, begin a new week.
+func TestMarksThatCannotBeReadBeginAnew(t *testing.T) {
+	v, _ := open(t)
+	k, db := caseKey(t, v), &rows{}
+	db.add(put(t, v, k, []byte("named")))
+	put(t, v, k, []byte("left over"))
+	now := time.Now()
+	for i, want := range []int{0, 0, 1} {
+		if i == 1 {
+			if err := os.WriteFile(filepath.Join(v.dir, orphansName), []byte(`{"`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := v.Collect(t.Context(), now.Add(time.Duration(i)*week), week, db.named); n != want || err != nil {
+			t.Errorf("look %d: %d removed, %v", i, n, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(v.dir, orphansName)); err == nil {
+		t.Error("nothing is without a row, and the marks are still there")
 	}
 }
