@@ -321,6 +321,7 @@ func (r *Room) insertFiles(ctx context.Context, tx *db.Tx, c *Case, id CaptureID
 		var mark any // of what is looked at, so that nobody is shown it twice
 		if kind, _, _ := strings.Cut(f.MediaType, "/"); kind == "image" || kind == "video" || kind == "audio" {
 			c.Heavy, mark = true, r.mediaMAC(f.Ref.SHA256)
+			c.about(TopicMedia)
 		}
 		_, err = tx.Exec(ctx, `
 			INSERT INTO capture_files (id, capture_id, case_id, n, kind, media_type, sha256, size, stored, stored_size, captured_at, name_sealed, mac)

@@ -66,7 +66,7 @@ type Case struct {
 	Voices       int      // as which they count: see Slot.Wave
 	Channels     []string // by which it was reported
 	Languages    []string // of the reports
-	Topics       []string // what reporters say it is about, and what it was found to be: see Topics
+	Topics       []string // what it was found to be about, and what the first report or a known one says: see Topics
 	Heavy        bool     // has pictures, films or sound
 	Queue        string   // code of the pack's queue
 	Priority     int      // 0 to 100; it orders the queue and decides nothing

@@ -213,6 +213,7 @@ func (in inflow) open(ctx context.Context, tx *db.Tx, f report.Facts, ls []repor
 		}
 	}
 	takeIn(&c, f)
+	c.told(f)
 	c.ReportCount, c.Voices, c.Bulk = 1, 1, f.Bulk
 	if err := claim(ctx, tx, &c, f, now); err != nil {
 		return err
@@ -276,7 +277,6 @@ func takeIn(c *Case, f report.Facts) {
 	if !slices.Contains(c.Languages, string(f.Lang)) {
 		c.Languages = append(c.Languages, string(f.Lang))
 	}
-	c.about(string(f.Category))
 	c.Heavy = c.Heavy || f.Files > 0
 	c.urgent = c.urgent || life(f) && !f.Bulk
 	c.Soon = c.Soon || f.Soon
@@ -323,6 +323,9 @@ func (r *Room) fold(ctx context.Context, tx *db.Tx, c Case, f report.Facts, ls [
 	}
 	c, err = r.move(ctx, tx, s, t, func(c *Case, _ situation) (any, error) {
 		takeIn(c, f)
+		if isKnown(f.Channel) {
+			c.told(f)
+		}
 		if err := claim(ctx, tx, c, f, now); err != nil {
 			return nil, err
 		}

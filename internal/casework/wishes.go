@@ -14,7 +14,8 @@ import (
 	"github.com/tangkal/tangkal/notes"
 )
 
-// TopicMedia is the topic of every case with pictures, films or sound.
+// TopicMedia is the topic of a case of which pictures, films or sound were
+// captured, or came with the report that opened it or from somebody known.
 const TopicMedia = "media"
 
 // Topics lists what a person may ask not to be given: what reporters say that
@@ -38,16 +39,25 @@ var topicOf = map[notes.Ground]string{
 
 // about notes that the case is about a topic; what is none is left alone.
 func (c *Case) about(topic string) {
-	if topic != TopicMedia && slices.Contains(Topics(), topic) && !slices.Contains(c.Topics, topic) {
+	if slices.Contains(Topics(), topic) && !slices.Contains(c.Topics, topic) {
 		c.Topics = append(c.Topics, topic)
+	}
+}
+
+// told notes what a report says that the case is about: the one that opened it,
+// or one of somebody who is known. What anybody else adds does not count, or
+// one report and a file would keep a case from all who have a wish (threat-model
+// T04).
+func (c *Case) told(f report.Facts) {
+	c.about(string(f.Category))
+	if f.Files > 0 {
+		c.about(TopicMedia)
 	}
 }
 
 // Avoids reports whether a case is about one of the topics.
 func (c Case) Avoids(topics []string) bool {
-	return slices.ContainsFunc(topics, func(t string) bool {
-		return slices.Contains(c.Topics, t) || t == TopicMedia && c.Heavy
-	})
+	return slices.ContainsFunc(topics, func(t string) bool { return slices.Contains(c.Topics, t) })
 }
 
 // Wishes returns the topics that the actor asked not to be given, in the order
@@ -92,11 +102,11 @@ func (r *Room) SetWishes(ctx context.Context, by party.Actor, topics []string) e
 // marks what reporters send.
 func (r *Room) mediaMAC(sum vault.Digest) []byte { return r.Vault.MAC("file", sum[:]) }
 
-// mediaOfCase are the marks of the files that the case in the row cases has:
-// captured, and sent by reporters.
-const mediaOfCase = `
-	SELECT f.mac FROM capture_files f WHERE f.case_id = cases.id AND f.mac IS NOT NULL
-	UNION SELECT f.mac FROM case_reports j JOIN report_files f ON f.report_id = j.report_id WHERE j.case_id = cases.id`
+// filesOfCase are the marks of the files that the case $2 has: captured, and sent by
+// reporters.
+const filesOfCase = `
+	SELECT f.mac FROM capture_files f WHERE f.case_id = $2 AND f.mac IS NOT NULL
+	UNION SELECT f.mac FROM case_reports j JOIN report_files f ON f.report_id = j.report_id WHERE j.case_id = $2`
 
 // saw notes that who holds a case, or held it until this act, has been shown
 // what it has.
@@ -107,9 +117,7 @@ func saw(ctx context.Context, tx *db.Tx, s situation, after Case) error {
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO media_seen (person_id, mac, case_id, at)
-		SELECT CAST($1 AS TEXT), m.mac, m.id, CAST($3 AS BIGINT) FROM (
-			SELECT cases.id, f.mac FROM cases JOIN capture_files f ON f.case_id = cases.id WHERE cases.id = $2 AND f.mac IS NOT NULL
-			UNION SELECT j.case_id, f.mac FROM case_reports j JOIN report_files f ON f.report_id = j.report_id WHERE j.case_id = $2) m
+		SELECT CAST($1 AS TEXT), m.mac, CAST($2 AS TEXT), CAST($3 AS BIGINT) FROM (`+filesOfCase+`) m
 		WHERE TRUE ON CONFLICT DO NOTHING`, who, after.ID, db.Micros(s.Now))
 	return err
 }

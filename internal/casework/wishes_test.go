@@ -1,10 +1,12 @@
 package casework_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
 	"github.com/tangkal/tangkal/internal/vault"
+	"github.com/tangkal/tangkal/notes"
 )
 
 // about reports something of a category and returns its case.
@@ -138,5 +141,114 @@ func TestNobodyIsShownAPictureTwice(t *testing.T) {
 		h.wantNext(t, h.ratna, two) // covered, rather than left lying
 		must(t, h.Skip(t.Context(), h.dimas, two))
 		h.wantNext(t, h.dimas, other)
+	})
+}
+
+// picture is what a reporter sends to hold a case up.
+func picture() report.Upload {
+	return report.Upload{Name: "a.png", Content: strings.NewReader(pngOf("bait"))}
+}
+
+// Whoever once showed somebody a picture cannot, with a report that brings it
+// again, hold up a threat to life, a claim that stands ahead, or anything that
+// comes before others.
+func TestAPictureThatWasSeenHoldsNothingUp(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		add := func(link string) { h.about(t, report.Unsure, link, picture()) }
+		bait := h.about(t, report.Unsure, "https://ruangsuara.example/v/1", picture())
+		h.take(t, h.ratna, bait)
+		must(t, h.Skip(t.Context(), h.ratna, bait))
+		life := h.newCase(t, h.ratna, "https://ruangsuara.example/v/2")
+		h.take(t, h.dimas, life)
+		h.assess(t, h.dimas, life, notes.TierThreatToLife)
+		must(t, h.Release(t.Context(), h.dimas, life))
+		others := []casework.ID{h.newCase(t, h.ratna, "https://ruangsuara.example/v/3"), h.newCase(t, h.ratna, "https://ruangsuara.example/v/4")}
+		h.wantNext(t, h.ratna, life)
+		add("https://ruangsuara.example/v/2")
+		h.equal(t, life, others[0])
+		h.wantNext(t, h.ratna, life)
+		soon := h.caseOf(t, h.ratna, h.soon(t, "https://ruangsuara.example/v/5"))
+		add("https://ruangsuara.example/v/5")
+		must(t, h.Skip(t.Context(), h.ratna, life))
+		after := h.newCase(t, h.ratna, "https://ruangsuara.example/v/6")
+		h.equal(t, soon, after)
+		h.write(t, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE cases SET priority = 0 WHERE id = $1`, others[0])
+			return err
+		})
+		h.wantNext(t, h.ratna, soon)
+		must(t, h.Skip(t.Context(), h.ratna, soon))
+		must(t, h.Skip(t.Context(), h.ratna, after))
+		// Of the others it stands behind its equals, not behind what is lower.
+		add("https://ruangsuara.example/v/3")
+		h.settleTakes(t)
+		h.equal(t, others...)
+		h.wantNext(t, h.ratna, others[1])
+		h.write(t, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE cases SET priority = priority + 1 WHERE id = $1`, others[0])
+			return err
+		})
+		h.wantNext(t, h.ratna, others[0])
+	})
+}
+
+// What others add to a case makes it of no topic; who opened it, who is known
+// and who assessed it do. No wish holds up what comes first.
+func TestOthersGiveACaseNoTopic(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		const link = "https://ruangsuara.example/v/1"
+		id := h.about(t, report.Recruitment, link)
+		wantTopics := func(want ...string) {
+			t.Helper()
+			if diff := cmp.Diff(want, h.get(t, h.ratna, id).Case.Topics); diff != "" {
+				t.Error(diff)
+			}
+		}
+		must(t, h.SetWishes(t.Context(), h.ratna, []string{"incitement", "instructions", "financing", "threat", casework.TopicMedia}))
+		for _, c := range report.Categories() {
+			h.about(t, c, link, picture())
+		}
+		wantTopics("recruitment")
+		h.wantNext(t, h.ratna, id)
+		must(t, h.SetWishes(t.Context(), h.ratna, []string{"recruitment"}))
+		h.wantNext(t, h.ratna, "")
+		h.file(t, report.Submission{Channel: report.Partner, From: h.ketiga.Party, Locations: []string{link}, Category: report.Financing, Lang: "id", Agency: "tangkal-daring", Files: []report.Upload{picture()}})
+		wantTopics("recruitment", "financing", casework.TopicMedia)
+		h.take(t, h.dimas, id)
+		h.assess(t, h.dimas, id, notes.TierThreatToLife)
+		must(t, h.Release(t.Context(), h.dimas, id))
+		h.wantNext(t, h.ratna, id)
+		must(t, h.Skip(t.Context(), h.ratna, id))
+		soon := h.caseOf(t, h.ratna, h.file(t, report.Submission{Channel: report.Web, Soon: true, Locations: []string{link + "2"}, Category: report.Recruitment, Lang: "id"}))
+		h.wantNext(t, h.ratna, soon)
+	})
+}
+
+// assess keeps an assessment of a tier of a case that by holds.
+func (h *house) assess(t testing.TB, by party.Actor, id casework.ID, tier notes.Tier) {
+	t.Helper()
+	a := complete()
+	a.Tier = tier
+	must1(t)(h.Assess(t.Context(), by, id, h.get(t, by, id).Case.Assessed, a))
+}
+
+// settleTakes lets a day pass, after which nobody is due light work.
+func (h *house) settleTakes(t testing.TB) {
+	t.Helper()
+	h.clock.Advance(25 * time.Hour)
+}
+
+// equal gives cases one priority, the highest.
+func (h *house) equal(t testing.TB, ids ...casework.ID) {
+	t.Helper()
+	h.write(t, func(ctx context.Context, tx *db.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.Exec(ctx, `UPDATE cases SET priority = 99 WHERE id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -47,8 +47,9 @@ const (
 // Channels lists the channels in the order they are shown.
 func Channels() []Channel { return []Channel{Web, API, Mail, Match, Watch, Partner} }
 
-// A Category is what the reporter believes it is about. It orders nothing and
-// decides nothing: the assessment does, on the closed grounds.
+// A Category is what the reporter believes it is about. It decides nothing: the
+// assessment does, on the closed grounds. What it may do in the queue is bounded
+// (casework/claim.go, wishes.go).
 type Category string
 
 // The categories, as the public form asks.
