@@ -56,7 +56,7 @@ type listBody struct {
 	Next      int            `json:"next" doc:"Rows that are done"`
 	Made      int            `json:"made" doc:"Rows that became reports, or entries of a register"`
 	Again     int            `json:"again" doc:"Rows that your organisation had sent before"`
-	Wrong     int            `json:"wrong" doc:"Rows that could not be read"`
+	Wrong     int            `json:"wrong" doc:"Rows that became nothing: they could not be read, or were refused; the row says why"`
 	Back      int            `json:"back" doc:"Reports that were taken back; the others had been taken up"`
 	Party     string         `json:"party" doc:"Organisation that sent it"`
 	CreatedAt time.Time      `json:"created_at"`

@@ -79,7 +79,7 @@ type List struct {
 	Next      int // rows that are done
 	Made      int // that became reports, or entries
 	Again     int // that the organisation had sent before
-	Wrong     int // that could not be read
+	Wrong     int // that could not be read, or were refused
 	CreatedAt time.Time
 	StartedAt time.Time // zero for a draft
 	EndedAt   time.Time // zero until it is done
