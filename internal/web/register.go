@@ -175,7 +175,20 @@ func (s *Server) undoneBy(r *http.Request, d listDesk, l flagger.List) (string, 
 	if who == "" {
 		who = p.T("triage.somebody")
 	}
-	return d.say(p, "undone", "Who", who, "When", p.DateTime(l.UndoneAt, localTime(by)), "Count", d.count(p, "made", l.Made), "Back", p.Number(int64(l.Back))), err
+	return d.undone(p, l, who, p.DateTime(l.UndoneAt, localTime(by))), err
+}
+
+// undone says what went with a list or a register that was taken back, and of a
+// list's reports what stayed.
+func (d listDesk) undone(p *i18n.Printer, l flagger.List, who, when string) string {
+	if d.kind == flagger.Reports && l.Made == 0 {
+		return d.say(p, "undone.none", "Who", who, "When", when)
+	}
+	said := d.say(p, "undone", "Who", who, "When", when, "Count", d.count(p, "made", l.Made), "Back", p.Number(int64(l.Back)))
+	if d.kind == flagger.Reports && l.Back < l.Made {
+		said += " " + d.say(p, "undone.rest")
+	}
+	return said
 }
 
 // foundEntries are what registers say that holds the words.
