@@ -78,6 +78,9 @@ func TestNoForgedRowIsEverDispatched(t *testing.T) {
 				key = "id"
 			}
 			for _, c := range columnsOf(t, d, table) {
+				if c.name == "look_at" { // when the sweep looks again at what was sent: it orders nothing
+					continue
+				}
 				h.forge(t, n, table, key, c)
 			}
 		}

@@ -104,8 +104,9 @@ func (n Notice) lived() []any {
 var (
 	changeableCount = strings.Count(changeable, ",") + 1
 	insertNotice    = `INSERT INTO notices (` + columns + `) VALUES (` + db.Places(1, 1+changeableCount+1) + `, NULL)`
-	updateNotice    = `UPDATE notices SET (` + changeable + `) = (` + db.Places(2, changeableCount) + `) WHERE id = $1`
-	updateLife      = `UPDATE notices SET (` + living + `) = (` + db.Places(2, strings.Count(living, ",")+1) + `) WHERE id = $1`
+	// What was stored is looked at by the next sweep.
+	updateNotice = `UPDATE notices SET look_at = NULL, (` + changeable + `) = (` + db.Places(2, changeableCount) + `) WHERE id = $1`
+	updateLife   = `UPDATE notices SET look_at = NULL, (` + living + `) = (` + db.Places(2, strings.Count(living, ",")+1) + `) WHERE id = $1`
 )
 
 // insert stores a new notice; its MAC follows with seal.
@@ -388,7 +389,8 @@ func (r *Room) whole(ctx context.Context, reader db.Reader, id ID) (rows, error)
 	if err != nil {
 		return w, err
 	}
-	if !hmac.Equal(mac, w.Notice.rowMAC) && !hmac.Equal(former, w.Notice.rowMAC) {
+	// That an answer is awaited, no notice says that was not sent.
+	if w.Notice.Awaits || !hmac.Equal(mac, w.Notice.rowMAC) && !hmac.Equal(former, w.Notice.rowMAC) {
 		return w, fault.New(fault.Conflict, "notice.damaged", "Ref", w.Notice.Ref, "Why", "rows")
 	}
 	return w, nil

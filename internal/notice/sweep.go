@@ -26,17 +26,20 @@ const (
 // Sweep puts on record what time alone has done by now: unreceived, the next
 // route, half time, overdue, ended pauses, expired referrals. It decides
 // nothing that hurts a platform and may run any number of times. One notice
-// that cannot be swept does not hold up the others. It reads a few columns of
-// each open notice, and more only of those whose time has come.
+// that cannot be swept does not hold up the others. It costs what has changed or
+// fallen due since the last one, however many notices are open.
 func (r *Room) Sweep(ctx context.Context, now time.Time) error {
 	var failed error
-	after := ID("")
+	var after glance
 	for {
-		page, err := db.All(ctx, r.DB, scanGlance, glances, after, sweepPage)
+		page, err := r.look(ctx, after, now)
 		if err != nil {
 			return errors.Join(failed, err)
 		}
 		for _, g := range page {
+			if !g.due {
+				continue
+			}
 			if err := r.sweepGlance(ctx, g, now); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("sweep notice %s: %w", g.ID, err))
 			}
@@ -44,42 +47,75 @@ func (r *Room) Sweep(ctx context.Context, now time.Time) error {
 		if len(page) < sweepPage || ctx.Err() != nil {
 			return failed
 		}
-		after = page[len(page)-1].ID
+		after = page[len(page)-1]
 	}
 }
 
-// glances reads what tells whether time has changed anything about an open
-// notice: its clocks, and whether an item is paused. One that is reminded and
-// overdue, or whose every route was tried, has nothing more to come.
-const glances = `
-	SELECT id, pack_code, pack_version, pack_digest, deadline_minutes, rung, sent_at, received_at, deemed_at, unreceived_at, due_at, overdue_at,
-		answered_at, paused, routes
-	FROM (SELECT n.*, EXISTS (SELECT 1 FROM notice_pauses p WHERE p.notice_id = n.id AND p.ended_at IS NULL) AS paused,
-			CASE WHEN n.unreceived_at IS NULL THEN 0
-				ELSE (SELECT count(*) FROM notice_deliveries d WHERE d.notice_id = n.id AND d.channel LIKE 'route-%') END AS routes
-		FROM notices n WHERE n.life = 'open' AND n.id > $1) AS g
-	WHERE paused OR deadline_minutes = 0 OR (received_at IS NULL AND deemed_at IS NULL AND routes < 3)
-		OR (due_at IS NOT NULL AND (overdue_at IS NULL OR rung = 'none'))
-	ORDER BY id LIMIT $2`
+// selectGlances reads what tells whether time has changed anything about an open
+// notice, its clocks and whether an item is paused, of those whose look_at has
+// come, after the one named last: one that was stored since it was looked at has
+// none. Who works on a notice now is not waited for.
+const selectGlances = `
+	SELECT id, coalesce(look_at, 0), pack_code, pack_version, pack_digest, deadline_minutes, rung, sent_at, received_at, deemed_at, unreceived_at, due_at,
+		overdue_at, answered_at, EXISTS (SELECT 1 FROM notice_pauses p WHERE p.notice_id = n.id AND p.ended_at IS NULL),
+		CASE WHEN unreceived_at IS NULL THEN 0
+			ELSE (SELECT count(*) FROM notice_deliveries d WHERE d.notice_id = n.id AND d.channel LIKE 'route-%') END
+	FROM notices n WHERE life = 'open' AND coalesce(look_at, 0) <= $1 AND (coalesce(look_at, 0), id) > ($2, $3)
+	ORDER BY coalesce(look_at, 0), id LIMIT $4 FOR UPDATE SKIP LOCKED`
 
 // A glance is an open notice with its clocks alone.
 type glance struct {
 	Notice
+	lookAt int64 // in the database's form; 0 is at once
 	paused bool
 	routes int // of the receipt clock, on record
+	due    bool
 }
 
 func scanGlance(row db.Row) (glance, error) {
 	var g glance
-	err := row.Scan(&g.ID, &g.Pack.Code, &g.Pack.Version, &g.Pack.Digest, &g.DeadlineMinutes, &g.Rung, db.Time(&g.SentAt), db.Time(&g.ReceivedAt),
+	err := row.Scan(&g.ID, &g.lookAt, &g.Pack.Code, &g.Pack.Version, &g.Pack.Digest, &g.DeadlineMinutes, &g.Rung, db.Time(&g.SentAt), db.Time(&g.ReceivedAt),
 		db.Time(&g.DeemedAt), db.Time(&g.Unreceived), db.Time(&g.DueAt), db.Time(&g.OverdueAt), db.Time(&g.AnsweredAt), &g.paused, &g.routes)
 	g.Life = Open
 	return g, err
 }
 
+// lookAgain is after how long an open notice is looked at however far its next
+// time is: whatever was missed is late by no more.
+const lookAgain = time.Hour
+
+// look reads a page of glances, and stores of those that nothing is due of when
+// to look again.
+func (r *Room) look(ctx context.Context, after glance, now time.Time) (page []glance, err error) {
+	args := []any{db.Micros(now), after.lookAt, after.ID}
+	// A look without the writer first: nothing is due most of the time.
+	some, err := db.Value[bool](ctx, r.DB, `SELECT EXISTS (SELECT 1 FROM notices n
+		WHERE life = 'open' AND coalesce(look_at, 0) <= $1 AND (coalesce(look_at, 0), id) > ($2, $3))`, args...)
+	if err != nil || !some {
+		return nil, err
+	}
+	err = r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if page, err = db.All(ctx, tx, scanGlance, selectGlances, append(args, sweepPage)...); err != nil {
+			return err
+		}
+		for i := range page {
+			g := &page[i]
+			next, err := r.next(*g, now)
+			if g.due = err != nil || !next.After(now); g.due {
+				continue // an error is said by sweepGlance, which meets it again
+			}
+			if err := tx.Send(ctx, `UPDATE notices SET look_at = $2 WHERE id = $1`, g.ID, db.Micros(next)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
 // sweepGlance does what time has brought about for one notice.
 func (r *Room) sweepGlance(ctx context.Context, g glance, now time.Time) error {
-	if due, err := r.timeUp(g, now); err != nil || !due {
+	if _, err := r.next(g, now); err != nil {
 		return err
 	}
 	n, err := get(ctx, r.DB, g.ID)
@@ -89,22 +125,41 @@ func (r *Room) sweepGlance(ctx context.Context, g glance, now time.Time) error {
 	return r.DB.Write(ctx, func(ctx context.Context, tx *db.Tx) error { return r.sweepOne(ctx, tx, g.ID, now) })
 }
 
-// timeUp reports whether sweepOne would find something to do.
-func (r *Room) timeUp(g glance, now time.Time) (bool, error) {
-	n := g.Notice
-	if g.paused || r.referralOver(n, now) || !n.DueAt.IsZero() && now.After(n.DueAt) && n.OverdueAt.IsZero() {
-		return true, nil
+// next is when sweepOne finds something to do, no later than lookAgain from now;
+// a time that is not after now is at once.
+func (r *Room) next(g glance, now time.Time) (time.Time, error) {
+	n, at := g.Notice, now.Add(lookAgain)
+	first := func(t time.Time) {
+		if t.Before(at) {
+			at = t
+		}
+	}
+	if g.paused {
+		first(now)
+	}
+	if n.DeadlineMinutes == 0 && n.AnsweredAt.IsZero() {
+		first(n.SentAt.Add(referralTerm))
+	}
+	if !n.DueAt.IsZero() && n.OverdueAt.IsZero() {
+		first(n.DueAt.Add(time.Microsecond)) // overdue is after it
 	}
 	pack, err := r.pack(n)
 	if err != nil {
-		return false, err
+		return at, err
 	}
 	if n.clockStart().IsZero() {
-		c := clocks.Receipt(n.SentAt, now, pack)
-		return c.State == clocks.Unreceived && (n.Unreceived.IsZero() || g.routes < routesUpTo(c.Stage)), nil
+		switch c := clocks.Receipt(n.SentAt, now, pack); {
+		case c.State != clocks.Unreceived:
+			first(c.UnreceivedAt)
+		case n.Unreceived.IsZero() || g.routes < routesUpTo(c.Stage):
+			first(now)
+		case !c.NextAt.IsZero():
+			first(c.NextAt)
+		}
+	} else if half, _ := half(n, pack, now); !half.IsZero() {
+		first(half)
 	}
-	_, due := half(n, pack, now)
-	return due, nil
+	return at, nil
 }
 
 // routes are the ways to a platform that the receipt clock tries in turn.
@@ -115,7 +170,8 @@ func routes() []clocks.Stage {
 // routesUpTo is how many routes have been taken once a stage is reached.
 func routesUpTo(s clocks.Stage) int { return slices.Index(routes(), s) + 1 }
 
-// half returns whether the reminder at half time is due and was not recorded.
+// half returns when the reminder at half time is due, zero if it is recorded or
+// there is none, and whether it is.
 func half(n Notice, pack policy.Pack, now time.Time) (at time.Time, due bool) {
 	rung, ok := pack.NextRung("")
 	if !ok || rung.Code != policy.Reminder || n.Rung != NoRung {
