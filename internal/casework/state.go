@@ -54,6 +54,7 @@ type situation struct {
 	Now   time.Time
 	Prior State       // of UndoClose: the state before the closing
 	Pack  policy.Pack // of Hold
+	Asked bool        // of TakeBack: a capture has been asked for, whatever became of it
 }
 
 // A Transition is one row of the table of what may happen to a case.
@@ -338,16 +339,18 @@ func was(prior State) guard {
 	}
 }
 
-// untouched: nobody has begun to assess it.
+// untouched: nobody has begun to assess it, asked for a capture, or held it.
 func untouched(s situation) error {
-	if s.Case.Assessed > 0 || s.Case.Captures > 0 || s.Case.NoCapture || s.Case.Held(s.Now) {
+	if s.Case.Assessed > 0 || s.Case.Captures > 0 || s.Case.NoCapture || s.Case.Holds > 0 || s.Asked {
 		return fault.New(fault.Conflict, "case.begun", "Ref", s.Case.Ref)
 	}
 	return nil
 }
 
+// lastReport: nothing else brought the case. A hand-over is no report, and
+// whoever sent a list cannot take back what another authority handed over.
 func lastReport(s situation) error {
-	if s.Case.ReportCount > 1 {
+	if s.Case.ReportCount > 1 || s.Case.HandedFrom != "" {
 		return notFrom(s.Case, TakeBack)
 	}
 	return nil

@@ -34,7 +34,8 @@ func anyCase(t *rapid.T) Case {
 		Captures:   rapid.IntRange(0, 1).Draw(t, "captures"), NoCapture: rapid.Bool().Draw(t, "no capture"),
 		Tier:     rapid.SampledFrom(append(policy.Tiers(), "")).Draw(t, "tier"),
 		Dossiers: rapid.IntRange(0, 2).Draw(t, "dossiers"), Opinion: rapid.SampledFrom([]string{"", "asked", "given"}).Draw(t, "opinion"),
-		urgent: rapid.Bool().Draw(t, "urgent"),
+		urgent: rapid.Bool().Draw(t, "urgent"), ReportCount: rapid.IntRange(0, 2).Draw(t, "reports"), Assessed: rapid.IntRange(0, 1).Draw(t, "assessed"),
+		HandedFrom: rapid.SampledFrom([]HandOverID{"", "h"}).Draw(t, "handed from"),
 	}
 }
 
@@ -62,7 +63,7 @@ func TestNoTransitionBreaksAnInvariant(t *testing.T) {
 			{Party: "o", PartyKind: party.Oversight, Person: "p4", Roles: []party.Role{party.Auditor}},
 		}).Draw(t, "by")
 		event := rapid.SampledFrom(events()).Draw(t, "event")
-		s := situation{Case: c, By: by, Now: noon, Pack: pack, Prior: rapid.SampledFrom(States()).Draw(t, "prior")}
+		s := situation{Case: c, By: by, Now: noon, Pack: pack, Prior: rapid.SampledFrom(States()).Draw(t, "prior"), Asked: rapid.Bool().Draw(t, "asked")}
 		tr, err := next(s, event, c.Object())
 		if err != nil {
 			if fault.Of(err) == fault.Internal {
@@ -84,6 +85,10 @@ func TestNoTransitionBreaksAnInvariant(t *testing.T) {
 			t.Fatalf("%s left closed", event)
 		case event == Hold && (c.Tier == policy.ThreatToLife || c.urgent || c.Holds > 1):
 			t.Fatalf("held: %+v", c)
+		case event == TakeBack && (c.Assessed > 0 || c.Captures > 0 || c.NoCapture || c.Holds > 0 || s.Asked):
+			t.Fatalf("taken back, though somebody has begun: %+v", c)
+		case event == TakeBack && tr.To == Closed && (c.ReportCount > 1 || c.HandedFrom != ""):
+			t.Fatalf("closed with what else brought it: %+v", c)
 		case event == Close && c.Held(noon):
 			t.Fatal("a held case was closed")
 		case tr.Act != "" && c.State == Taken && c.Locked(by.Person, noon) && !slices.Contains([]Event{Assign, Hold, EndHold, GiveOpinion}, event):

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tangkal/tangkal/internal/db"
 	"github.com/tangkal/tangkal/internal/fault"
-	"github.com/tangkal/tangkal/internal/party"
 	"github.com/tangkal/tangkal/internal/report"
 )
 
@@ -46,7 +45,14 @@ func (r *Room) takeBack(ctx context.Context, tx *db.Tx, id report.ID, now time.T
 	if err != nil {
 		return false, err
 	}
-	_, err = r.act(ctx, tx, party.Actor{}, of, TakeBack, now, func(c *Case, _ situation) (any, error) {
+	s, t, err := mayTakeBack(ctx, tx, of, now)
+	if fault.Of(err) == fault.Conflict { // somebody is at it
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = r.move(ctx, tx, s, t, func(c *Case, _ situation) (any, error) {
 		_, err := tx.Exec(ctx, `UPDATE case_reports SET back_at = $3 WHERE case_id = $1 AND report_id = $2`, c.ID, id, db.Micros(now))
 		if c.ReportCount--; c.State == Closed {
 			c.Outcome, c.ClosedAt, c.Holder, c.LockedUntil = outcomeTakenBack, now, "", time.Time{}
@@ -55,8 +61,21 @@ func (r *Room) takeBack(ctx context.Context, tx *db.Tx, id report.ID, now time.T
 		n.Count = c.ReportCount
 		return n, err
 	})
-	if fault.Of(err) == fault.Conflict { // somebody is at it
-		return false, nil
-	}
 	return err == nil, err
+}
+
+// mayTakeBack returns what taking a report back makes of a case, or a Conflict
+// that says why it cannot be.
+func mayTakeBack(ctx context.Context, tx *db.Tx, id ID, now time.Time) (s situation, t Transition, err error) {
+	s.Now = now
+	if s.Case, err = load(ctx, tx, id); err != nil {
+		return s, t, err
+	}
+	n, err := db.Value[int64](ctx, tx, `SELECT count(*) FROM (SELECT 1 FROM captures WHERE case_id = $1 LIMIT 1) c`, id)
+	if err != nil {
+		return s, t, err
+	}
+	s.Asked = n > 0
+	t, err = next(s, TakeBack, s.Case.Object())
+	return s, t, err
 }
