@@ -110,16 +110,14 @@ const (
 	keptFor = 90 * 24 * time.Hour
 )
 
-// Events that this room records; the object is "list" or "register", the
-// audience its organisation.
+// What this room records of an object, which is a "list" or a "register": the
+// event is "list.started", "register.undone" and so on, the audience its
+// organisation.
 const (
-	EventStarted        = "list.started"
-	EventDone           = "list.done"
-	EventUndone         = "list.undone"     // to be taken back
-	EventTakenBack      = "list.taken-back" // all that could be
-	EventRegister       = "register.started"
-	EventRegisterDone   = "register.done"
-	EventRegisterUndone = "register.undone"
+	eventStarted   = "started"
+	eventDone      = "done"
+	eventUndone    = "undone"     // of a list: to be taken back
+	eventTakenBack = "taken-back" // of a list: all that could be
 )
 
 // Deps is what the room stands on.

@@ -236,7 +236,7 @@ func (r *Room) Start(ctx context.Context, by party.Actor, id ID) error {
 		if _, err := tx.Exec(ctx, `UPDATE flagger_imports SET state = 'running', started_at = $2 WHERE id = $1`, id, db.Micros(now)); err != nil {
 			return err
 		}
-		if err := r.record(ctx, tx, l.List, by.Person, ".started", now); err != nil {
+		if err := r.record(ctx, tx, l.List, by.Person, eventStarted, now); err != nil {
 			return err
 		}
 		if r.Enqueue == nil {
@@ -256,9 +256,9 @@ type news struct {
 }
 
 // record puts on record what happened to a list.
-func (r *Room) record(ctx context.Context, tx *db.Tx, l List, person party.PersonID, what string, now time.Time) error {
+func (r *Room) record(ctx context.Context, tx *db.Tx, l List, person party.PersonID, event string, now time.Time) error {
 	_, err := r.Feed.Record(ctx, tx, feed.Event{
-		Kind: l.Kind.noun() + what, Object: l.Kind.noun(), ObjectID: string(l.ID), Party: string(l.Party), Person: string(person),
+		Kind: l.Kind.noun() + "." + event, Object: l.Kind.noun(), ObjectID: string(l.ID), Party: string(l.Party), Person: string(person),
 		Audience: []string{string(l.Party)}, At: now, Data: news{l.Lines, l.Made, l.Again, l.Wrong, l.Back},
 	})
 	return err

@@ -38,7 +38,7 @@ func (r *Room) Undo(ctx context.Context, by party.Actor, id ID) error {
 		if _, err := tx.Exec(ctx, `UPDATE flagger_imports SET state = 'undone', undone_at = $2, undone_by = $3 WHERE id = $1`, id, db.Micros(now), by.Person); err != nil {
 			return err
 		}
-		if err := r.record(ctx, tx, l.List, by.Person, ".undone", now); err != nil {
+		if err := r.record(ctx, tx, l.List, by.Person, eventUndone, now); err != nil {
 			return err
 		}
 		if l.Kind == Register {
@@ -137,7 +137,7 @@ func (r *Room) takeSome(ctx context.Context, tx *db.Tx, l row, now time.Time) (m
 		if err := r.strip(ctx, tx, l); err != nil {
 			return false, err
 		}
-		return false, r.record(ctx, tx, l.List, l.UndoneBy, ".taken-back", now)
+		return false, r.record(ctx, tx, l.List, l.UndoneBy, eventTakenBack, now)
 	}
 	ids := make([]report.ID, len(some))
 	for i, m := range some {

@@ -179,7 +179,7 @@ func (w *work) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return w.room.record(ctx, tx, l.List, "", ".done", now)
+		return w.room.record(ctx, tx, l.List, "", eventDone, now)
 	})
 }
 
