@@ -107,6 +107,15 @@ func (s *server) pay(ctx context.Context, work string) (admit.Spend, error) {
 	return s.Toll.Pass(ticket, nonce)
 }
 
+// payFor is pay for what is added to the report of a receipt; for a wrong one
+// nothing is paid.
+func (s *server) payFor(ctx context.Context, code, work string) (admit.Spend, error) {
+	if _, err := s.Reports.Status(ctx, code); err != nil {
+		return nil, err
+	}
+	return s.pay(ctx, work)
+}
+
 type ticketBody struct {
 	Ticket string `json:"ticket,omitempty" doc:"Absent while nothing is asked"`
 	Bits   int    `json:"bits" doc:"Find a number n below 2^64, so that SHA-256(SHA-256(ticket) and n as eight bytes, the highest first) begins with so many zero bits; then send the report, the message or the material with the header Work: ticket.n, n in decimal. Good for ten minutes and one report."`
@@ -230,10 +239,7 @@ type writeInput struct {
 
 // writeToAgency: POST /receipts/messages, by receipt.
 func (s *server) writeToAgency(ctx context.Context, in *writeInput) (*struct{}, error) {
-	if _, err := s.Reports.Status(ctx, in.Code); err != nil { // a wrong receipt pays nothing
-		return nil, err
-	}
-	spend, err := s.pay(ctx, in.Work)
+	spend, err := s.payFor(ctx, in.Code, in.Work)
 	if err != nil {
 		return nil, err
 	}
@@ -259,10 +265,7 @@ func (s *server) addMaterial(ctx context.Context, in *materialInput) (*struct{},
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Reports.Status(ctx, in.Code); err != nil { // a wrong receipt pays nothing
-		return nil, err
-	}
-	spend, err := s.pay(ctx, in.Work)
+	spend, err := s.payFor(ctx, in.Code, in.Work)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,11 @@ type Material struct {
 	Locations []string // as in Submission; the limits hold for the report as a whole
 	Files     []Upload
 	More      Uploads
-	Spend     func(ctx context.Context, tx *db.Tx) error // as in Submission
+
+	// Spend, if set, is carried out in the transaction that stores the
+	// material, before anything of it is stored, and stops all of it with its
+	// fault: what it has cost. Without it the material costs nothing.
+	Spend func(ctx context.Context, tx *db.Tx) error
 }
 
 // AddMaterial adds text, locations and files to the report of a receipt code:
@@ -194,7 +198,9 @@ func mayAddMore(ctx context.Context, tx *db.Tx, id ID) error {
 }
 
 // Write adds a message of the reporter to the thread. The event report.message
-// tells the agency.
+// tells the agency. spend, if not nil, is carried out in the transaction that
+// stores the message, once its report is found and before anything is stored, and
+// stops it with its fault: what the message has cost. With nil it costs nothing.
 func (r *Room) Write(ctx context.Context, code, text string, spend func(ctx context.Context, tx *db.Tx) error) error {
 	code, err := ParseReceipt(code)
 	if err != nil {
