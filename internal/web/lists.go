@@ -282,6 +282,14 @@ func (pg ListPage) rowsTitle() string {
 	return pg.say("rows")
 }
 
+// outcomeTitle heads what became of the rows, or would.
+func (pg ListPage) outcomeTitle() string {
+	if pg.Draft {
+		return pg.say("col.outcome")
+	}
+	return pg.say("col.outcome.done")
+}
+
 func (pg ListPage) wrong() string { return fieldError(pg.Errors, "columns") }
 
 // A ListColumn is a column with what it is said to hold.
