@@ -94,8 +94,10 @@ func (s *Server) getProfile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch saved := s.Sessions.Pop(r.Context(), "saved"); {
-	case saved == "provider-go" && pg.Provider != nil:
-		pg.Provider.Ready = true
+	case saved == "provider-go":
+		if pg.Provider != nil { // nil if the provider was switched off since
+			pg.Provider.Ready = true
+		}
 	case strings.HasPrefix(saved, "provider"):
 		pg.Saved = pg.P.T("public.profile.saved."+saved, "Name", s.Provider.Name)
 	case saved != "":

@@ -13,15 +13,24 @@ import (
 	"github.com/tangkal/tangkal/internal/web/components"
 )
 
+// A LanePlace is where something stands in the lane, and how it goes on from
+// there.
+type LanePlace struct {
+	Why      string        // what it waits for
+	Send     string        // what the button says
+	Address  string        // of whoever has waited
+	Front    string        // where a device sends it that has worked
+	From     time.Time     // when the ticket is good
+	Left     time.Duration // until then
+	HadFiles bool          // files to be chosen again
+}
+
 // WaitPage stands between a form and its receipt while very many report: what
 // was typed is kept on it, and is sent again when the place in the lane has
 // come. Where scripts run, the device works instead, and sends by itself.
 type WaitPage struct {
 	ReportPage
-	Ticket   string
-	From     time.Time     // when the ticket is good
-	Left     time.Duration // until then
-	HadFiles bool          // files to be chosen again
+	LanePlace
 }
 
 // postReportTicket: POST /report/ticket gives a ticket for the present price of
@@ -61,8 +70,11 @@ func crowded(err error) bool { return fault.Is(err, "admit.lane") }
 func (s *Server) reportWaits(w http.ResponseWriter, r *http.Request, pg ReportPage, in *intake, why error) error {
 	k, left := s.place(w, r, crowded(why))
 	pg.Title, pg.LangPost = pg.P.T("public.wait.title"), true
-	wait := WaitPage{ReportPage: pg, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
-	return s.render(w, r, http.StatusServiceUnavailable, reportWaitView(wait))
+	place := LanePlace{
+		Why: pg.P.T("public.wait.why"), Send: pg.P.T("public.report.send"), Address: "/report/lane/" + k.Text, Front: "/report",
+		From: k.Ripe, Left: left, HadFiles: in.sawFile,
+	}
+	return s.render(w, r, http.StatusServiceUnavailable, reportWaitView(WaitPage{pg, place}))
 }
 
 // place is where a request stands in the lane, and for how long still. keep is
@@ -83,25 +95,24 @@ func (s *Server) place(w http.ResponseWriter, r *http.Request, keep bool) (admit
 // A ReceiptWaitPage is a WaitPage for what is added to a report.
 type ReceiptWaitPage struct {
 	components.PublicPage
-	Front    string // where a device sends it that has worked
-	Send     string // what the button says
-	Ticket   string
-	Fields   []components.Hidden // what was typed
-	From     time.Time
-	Left     time.Duration
-	HadFiles bool // files to be chosen again
+	LanePlace
+	Fields []components.Hidden // what was typed
 }
 
 // receiptWaits shows where a message or material stands in the lane. front is
 // the address of its form, names are the form's fields.
 func (s *Server) receiptWaits(w http.ResponseWriter, r *http.Request, front string, in *intake, keep bool, names ...string) error {
 	k, left := s.place(w, r, keep)
-	pg := ReceiptWaitPage{PublicPage: s.narrowPage(r, "public.wait.title", "status"), Front: front, Ticket: k.Text, From: k.Ripe, Left: left, HadFiles: in.sawFile}
-	pg.Path, pg.LangForm, pg.LangPost = front+"/"+k.Text, "wait", true
-	pg.Send = pg.P.T("public.status.send")
+	title, send := "public.wait.message", "public.status.send"
 	if front == "/receipt/material" {
-		pg.Send = pg.P.T("public.status.add.send")
+		title, send = "public.wait.material", "public.status.add.send"
 	}
+	pg := ReceiptWaitPage{PublicPage: s.narrowPage(r, title, "status")}
+	pg.LanePlace = LanePlace{
+		Why: pg.P.T("public.wait.more.why"), Send: pg.P.T(send), Address: front + "/" + k.Text, Front: front,
+		From: k.Ripe, Left: left, HadFiles: in.sawFile,
+	}
+	pg.Path, pg.LangForm, pg.LangPost = pg.Address, "wait", true
 	for _, name := range names {
 		pg.Fields = append(pg.Fields, components.Hidden{Name: name, Value: in.texts.Get(name)})
 	}

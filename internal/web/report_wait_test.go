@@ -151,11 +151,11 @@ func TestWhatIsAddedInACrowdWaitsItsTurn(t *testing.T) {
 	must(t, err)
 	v := visitor(t, x)
 	for _, c := range []struct {
-		front        string
+		front, title string
 		typed, wrong url.Values
 	}{
-		{"/receipt/message", url.Values{"message": {"pukul <8>"}}, url.Values{"message": {" "}}},
-		{"/receipt/material", url.Values{"urls": {"https://ruangsuara.example/v/2"}, "note": {"salinan & lain"}}, url.Values{"urls": {"http://"}}},
+		{"/receipt/message", "Your message waits its turn", url.Values{"message": {"pukul <8>"}}, url.Values{"message": {" "}}},
+		{"/receipt/material", "What you add waits its turn", url.Values{"urls": {"https://ruangsuara.example/v/2"}, "note": {"salinan & lain"}}, url.Values{"urls": {"http://"}}},
 	} {
 		c.typed.Set("code", "TGK-0000-0000-0000-0000")
 		if status, _ := v.post(c.front, c.typed); status != http.StatusNotFound {
@@ -176,7 +176,7 @@ func TestWhatIsAddedInACrowdWaitsItsTurn(t *testing.T) {
 		}
 		sent.Set("switch", "en")
 		status, body = v.post(lane[1]+"?lang=en", sent)
-		if again := receiptLane.FindStringSubmatch(body); status != http.StatusServiceUnavailable || again == nil || again[1] != lane[1] || !strings.Contains(body, "waits its turn") {
+		if again := receiptLane.FindStringSubmatch(body); status != http.StatusServiceUnavailable || again == nil || again[1] != lane[1] || !strings.Contains(body, c.title) || strings.Contains(body, "Your report waits") {
 			t.Errorf("the language switch: %d, the place is %v", status, again)
 		}
 		sent.Del("switch")
