@@ -13,12 +13,15 @@ func TestOneSaysWhatOneIsNotGiven(t *testing.T) {
 	t.Parallel()
 	x := exchangetest.Start(t)
 	d := at(t, x, "analyst")
+	if next := d.post(t, "/triage/next", nil); !strings.Contains(next.body, "Tidak ada yang menunggu Anda sekarang.") || strings.Contains(next.body, "yang Anda hindari") {
+		t.Errorf("with an empty queue next leads to %s", next.url)
+	}
 	c := d.reported(t, "https://ruangsuara.example/v/1") // of recruitment
 	saved := d.post(t, "/profile/topics", url.Values{"topic": {"recruitment"}})
 	if saved.status != http.StatusOK || !strings.Contains(saved.body, `value="recruitment" checked`) || strings.Contains(saved.body, `value="threat" checked`) {
 		t.Errorf("the profile after saving: %d", saved.status)
 	}
-	if next := d.post(t, "/triage/next", nil); next.url.Path != "/triage" || !strings.Contains(next.body, "bertopik yang Anda hindari") || !strings.Contains(next.body, "topik yang Anda hindari") {
+	if next := d.post(t, "/triage/next", nil); next.url.Path != "/triage" || !strings.Contains(next.body, "bertopik yang Anda hindari") || !strings.Contains(next.body, "topik yang Anda hindari") || !strings.Contains(next.body, `href="/triage?who=free"`) {
 		t.Errorf("next leads to %s", next.url)
 	}
 	if queue := at(t, x, "second-analyst").get(t, "/triage"); strings.Contains(queue.body, "topik yang Anda hindari") {

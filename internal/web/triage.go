@@ -477,7 +477,7 @@ var referencePattern = regexp.MustCompile(`^[A-Z0-9]{1,12}-[A-Z]{2}-[0-9]{4}-[0-
 // of them, so that it can say nothing else.
 var saids = []string{
 	"taken", "released", "skipped", "assigned", "saved", "proposed", "asked", "given", "held", "hold-ended", "located", "captured",
-	"requested", "no-capture", "replied", "handed", "accepted", "returned", "undone", "partly-undone", "withdrawn", "back", "none",
+	"requested", "no-capture", "replied", "handed", "accepted", "returned", "undone", "partly-undone", "withdrawn", "back", "none", "none-given",
 }
 
 // said is the toast after an act, and for a closing the way back.
@@ -494,5 +494,9 @@ func (s *Server) said(p *i18n.Printer, q url.Values) *components.Toast {
 	if !referencePattern.MatchString(ref) {
 		ref = ""
 	}
-	return &components.Toast{Icon: "check", Text: strings.TrimSpace(p.T("triage.said."+what) + " " + ref)}
+	out := &components.Toast{Icon: "check", Text: strings.TrimSpace(p.T("triage.said."+what) + " " + ref)}
+	if what == "none-given" {
+		out.Icon, out.Way, out.WayTo = "info", p.T("triage.said.none-given.way"), "/triage"+queueFilter{Who: whoFree}.query()
+	}
+	return out
 }

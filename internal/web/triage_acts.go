@@ -21,12 +21,25 @@ func (s *Server) nextCase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return seeOther(w, r, "/triage?said=none")
+		return s.noneGiven(w, r)
 	}
 	if _, err := s.Casework.Take(ctx, by, c.ID); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/cases/"+string(c.ID)+"?said=taken&ref-of="+c.Ref)
+}
+
+// noneGiven says that nothing may be given to the person now, and of a queue
+// that is not empty why, and how they get there.
+func (s *Server) noneGiven(w http.ResponseWriter, r *http.Request) error {
+	free, _, err := s.Casework.Queue(r.Context(), actorOf(r.Context()), casework.Filter{Free: true, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(free) == 0 {
+		return seeOther(w, r, "/triage?said=none")
+	}
+	return seeOther(w, r, "/triage?said=none-given")
 }
 
 // closeMany: POST /triage/close {id…, reason, text} closes cases, all or none.

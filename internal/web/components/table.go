@@ -34,4 +34,6 @@ type Toast struct {
 	Text   string
 	Undo   string // address; "" for none
 	Fields []Hidden
+	Way    string // words of a link that leads on; "" for none
+	WayTo  string // its address
 }

@@ -62,7 +62,7 @@ function runToast(el) {
   el.dataset.running = 'true';
   document.querySelector('[data-toasts]')?.append(el);
   const left = el.querySelector('[data-undo-left]');
-  let seconds = left ? 10 : 5;
+  let seconds = left || el.querySelector('a') ? 10 : 5;
   const close = () => { clearInterval(timer); el.remove(); };
   const timer = setInterval(() => {
     if (el.matches(':hover, :focus-within')) return;
