@@ -764,7 +764,7 @@ func narrowTop(pg PublicPage) templ.Component {
 			templ_7745c5c3_Var41 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "<header class=\"sticky top-0 z-20 border-b border-line bg-surface\"><div class=\"mx-auto flex h-16 max-w-[640px] items-center gap-2.5 px-4\"><a href=\"/\" class=\"flex items-center gap-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "<header class=\"sticky top-0 z-20 border-b border-line bg-surface\"><div class=\"mx-auto flex h-16 max-w-[640px] items-center gap-2.5 px-4 max-[379px]:gap-2 max-[379px]:px-3\"><a href=\"/\" class=\"flex items-center gap-2\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
