@@ -259,9 +259,9 @@ func (r *Room) Locations(ctx context.Context, q db.Reader, id ID) ([]report.Loca
 }
 
 // ReportIDs returns the reports of a case, the first to come first: whose
-// reporters are told what becomes of it.
+// reporters are told what becomes of it. What was taken back is none of them.
 func (r *Room) ReportIDs(ctx context.Context, q db.Reader, id ID) ([]report.ID, error) {
-	return db.All(ctx, q, db.Scalar[report.ID], `SELECT report_id FROM case_reports WHERE case_id = $1 ORDER BY joined_at, report_id`, id)
+	return db.All(ctx, q, db.Scalar[report.ID], `SELECT report_id FROM case_reports WHERE case_id = $1 AND back_at IS NULL ORDER BY joined_at, report_id`, id)
 }
 
 const insertLocation = `

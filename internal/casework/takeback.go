@@ -54,14 +54,31 @@ func (r *Room) takeBack(ctx context.Context, tx *db.Tx, id report.ID, now time.T
 	}
 	_, err = r.move(ctx, tx, s, t, func(c *Case, _ situation) (any, error) {
 		_, err := tx.Exec(ctx, `UPDATE case_reports SET back_at = $3 WHERE case_id = $1 AND report_id = $2`, c.ID, id, db.Micros(now))
+		if err != nil {
+			return nil, err
+		}
 		if c.ReportCount--; c.State == Closed {
 			c.Outcome, c.ClosedAt, c.Holder, c.LockedUntil = outcomeTakenBack, now, "", time.Time{}
 		}
 		n := c.news()
 		n.Count = c.ReportCount
-		return n, err
+		return n, r.hush(ctx, tx, c, id)
 	})
 	return err == nil, err
+}
+
+// hush takes the voice of a report that was taken back from its case, unless the
+// same organisation still reports it.
+func (r *Room) hush(ctx context.Context, tx *db.Tx, c *Case, id report.ID) error {
+	f, err := r.Reports.Facts(ctx, tx, id)
+	if err != nil || !isKnown(f.Channel) {
+		return err // what the public says counts by its slots
+	}
+	still, err := r.heardFrom(ctx, tx, c.ID, f)
+	if err == nil && !still {
+		c.Voices = max(c.Voices-1, 0)
+	}
+	return err
 }
 
 // mayTakeBack returns what taking a report back makes of a case, or a Conflict

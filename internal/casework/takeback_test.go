@@ -84,3 +84,38 @@ func TestAListTakesNothingBackThatWasBegun(t *testing.T) {
 		})
 	}
 }
+
+// A report that was taken back is told nothing more, and its organisation is no
+// voice any more once all that it reported is taken back.
+func TestWhatWasTakenBackIsNoVoice(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := start(t, d)
+		id := h.newCase(t, h.ratna, link)
+		one, two := h.listed(t, "tangkal-daring", link), h.listed(t, "tangkal-daring", link)
+		for _, k := range []struct {
+			back    report.Receipt
+			voices  int
+			reports int
+		}{{report.Receipt{}, 2, 3}, {one, 2, 2}, {two, 1, 1}} {
+			if k.back.Ref != "" && !h.takeBack(t, k.back) {
+				t.Fatal("it is not taken back")
+			}
+			if v := h.get(t, h.ratna, id); v.Case.Voices != k.voices || len(v.Reports) != k.reports || v.Case.ReportCount != k.reports {
+				t.Errorf("%d reports (%d counted) are %d voices, want %d and %d", len(v.Reports), v.Case.ReportCount, v.Case.Voices, k.reports, k.voices)
+			}
+		}
+		h.take(t, h.ratna, id)
+		last, err := h.reports.LastSteps(t.Context(), h.db, []report.ID{one.ReportID, two.ReportID})
+		must(t, err)
+		for _, r := range []report.Receipt{one, two} {
+			if last[r.ReportID].Kind != report.StepTakenBack {
+				t.Errorf("taken back, and told %s", last[r.ReportID].Kind)
+			}
+		}
+		must(t, h.Release(t.Context(), h.ratna, id))
+		h.listed(t, "tangkal-daring", link)
+		if v := h.get(t, h.ratna, id).Case.Voices; v != 2 {
+			t.Errorf("reported again, %d voices", v)
+		}
+	})
+}

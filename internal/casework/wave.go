@@ -46,14 +46,15 @@ func isKnown(ch report.Channel) bool {
 }
 
 // heardFrom reports whether the organisation that reports has reported the case
-// before: however many lists it stands on, an organisation is one voice.
+// before: however many lists it stands on, an organisation is one voice, until
+// all that it reported is taken back.
 func (r *Room) heardFrom(ctx context.Context, tx *db.Tx, id ID, f report.Facts) (bool, error) {
 	if f.From == "" {
 		return false, nil
 	}
 	n, err := db.Value[int64](ctx, tx, `
 		SELECT count(*) FROM (SELECT 1 FROM reports r JOIN case_reports c ON c.report_id = r.id
-			WHERE c.case_id = $1 AND r.from_party = $2 AND r.id <> $3 LIMIT 1) h`, id, f.From, f.ID)
+			WHERE c.case_id = $1 AND r.from_party = $2 AND r.id <> $3 AND c.back_at IS NULL LIMIT 1) h`, id, f.From, f.ID)
 	return n > 0, err
 }
 
