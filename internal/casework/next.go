@@ -16,7 +16,8 @@ import (
 // or the day's exposure is used up, and of no topic that they asked not to be
 // given. Of equal ones it is rather one whose pictures they have not seen with
 // another case (ui/principles.md 11). Nothing of this holds up what comes first:
-// see Case.first. ok is false if none waits for them.
+// see Case.first. It looks through the first of the queue alone. ok is false if
+// none there is for them.
 func (r *Room) Next(ctx context.Context, by party.Actor) (c Case, ok bool, err error) {
 	now := r.Clock.Now()
 	if !auth.Seat(by, auth.CaseWork) {
@@ -93,16 +94,21 @@ func (w *weighed) best() []Case {
 	return w.heavy
 }
 
-// selectNext finds what may be offered to the person $3 of the party $1 at $2.
+// looked is how many of those that wait are looked through: some 30 ms' worth. Who
+// wants none of so many is told so, and finds the others in the queue.
+const looked = 5000
+
+// selectNext finds what may be offered to the person $3 of the party $1 at $2, $4
+// at most.
 const selectNext = `
 	SELECT id, priority, tier, soon, ahead_at, heavy, topics FROM cases
 	WHERE party_id = $1 AND state IN ('open', 'taken') AND (state = 'open' OR locked_until <= $2)
 		AND NOT EXISTS (SELECT 1 FROM case_skips s WHERE s.case_id = cases.id AND s.person_id = $3)
-	ORDER BY priority DESC, id`
+	ORDER BY priority DESC, id LIMIT $4`
 
 // weigh weighs what waits, the highest priority first.
 func (r *Room) weigh(ctx context.Context, by party.Actor, now time.Time, w *weighed) error {
-	rows, err := r.DB.Query(ctx, selectNext, by.Party, db.Micros(now), by.Person)
+	rows, err := r.DB.Query(ctx, selectNext, by.Party, db.Micros(now), by.Person, looked)
 	if err != nil {
 		return err
 	}
